@@ -1,0 +1,1 @@
+"""Tests on real parts: a real Redis, real SQLite files, real processes and sockets."""

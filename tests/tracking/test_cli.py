@@ -1,0 +1,297 @@
+"""The `waymark` command, as an operator calls it."""
+
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tracking.cli import main
+from tracking.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+Waymark = Callable[..., Outcome]
+
+
+@pytest.fixture
+def waymark(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Waymark:
+    """Runs the command with these arguments, on the test's own data directory."""
+    assert settings.data_dir.is_dir()
+
+    def run(*arguments: str) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["waymark", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return Outcome(int(ended.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def summer(waymark: Waymark) -> None:
+    """The event `summer` of the organizer `acme`."""
+    assert waymark("event", "create", "acme", "summer").status == 0
+
+
+@pytest.fixture
+def sql(settings: Settings) -> Iterator[sqlite3.Connection]:
+    """Another program's connection to the database."""
+    path = settings.data_dir / "waymark.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        yield connection
+
+
+def test_an_event_is_created_once(waymark: Waymark) -> None:
+    """The command says what is there, and does no harm when it is repeated."""
+    for _ in range(2):
+        outcome = waymark("event", "create", "acme", "summer")
+        assert outcome == Outcome(
+            0, "event acme/summer, ticket shop: the one that SHOP_URL names\n", ""
+        )
+
+
+@pytest.mark.usefixtures("summer")
+def test_a_shop_moves_and_stays(waymark: Waymark) -> None:
+    """`--shop-url` sets the shop, leaving it out keeps it, and "" takes it back."""
+    steps = [
+        (["--shop-url", "https://shop.example/"], "https://shop.example/"),
+        ([], "https://shop.example/"),
+        (["--shop-url", ""], "the one that SHOP_URL names"),
+    ]
+    for arguments, shop in steps:
+        outcome = waymark("event", "create", "acme", "summer", *arguments)
+        assert outcome == Outcome(0, f"event acme/summer, ticket shop: {shop}\n", "")
+
+
+def test_names_are_given_and_stay(waymark: Waymark, sql: sqlite3.Connection) -> None:
+    """`--name` and `--organizer-name` set them, leaving them out keeps them, "" takes them back."""
+    steps = [
+        (["--name", "Summer", "--organizer-name", "Acme"], [('{"en": "Summer"}', "Acme")]),
+        ([], [('{"en": "Summer"}', "Acme")]),
+        (["--name", "", "--organizer-name", ""], [(None, None)]),
+    ]
+    waymark("event", "create", "acme", "winter")
+    for arguments, names in steps:
+        assert waymark("event", "create", "acme", "summer", *arguments).status == 0
+        query = "SELECT events.name, organizers.name FROM events JOIN organizers WHERE events.slug"
+        assert sql.execute(f"{query} = 'summer'").fetchall() == names
+        assert sql.execute(f"{query} = 'winter'").fetchall()[0][0] is None
+
+
+@pytest.mark.usefixtures("summer")
+def test_a_token_is_all_that_is_printed(waymark: Waymark) -> None:
+    """Standard output is the token alone, so that a script can catch it."""
+    outcome = waymark("token", "create", "acme")
+    assert (outcome.status, outcome.err) == (0, "")
+    assert re.fullmatch("[0-9a-f]{64}\n", outcome.out)
+
+
+@pytest.mark.usefixtures("summer")
+def test_tokens_are_listed_without_their_secrets(waymark: Waymark, sql: sqlite3.Connection) -> None:
+    """The table says what each token allows, and nothing that could be used as one."""
+    waymark("event", "create", "acme", "winter")
+    waymark("event", "create", "zenith", "summer")
+    made = [
+        waymark("token", "create", "acme"),
+        waymark(
+            "token", "create", "acme", "--event", "winter", "--event", "summer", "--name", "Box Öl"
+        ),
+        waymark("token", "create", "acme", "--read-only", "--event", "summer"),
+        waymark("token", "create", "zenith"),
+    ]
+    sql.execute("UPDATE tokens SET created_at = 1767225600 + id")
+    sql.execute("INSERT INTO token_uses VALUES (2, 1769904000)")
+    assert waymark("token", "revoke", "3") == Outcome(0, "token 3 is revoked\n", "")
+    listed = waymark("token", "list", "acme")
+    assert listed == Outcome(
+        0,
+        "id  name    events          access      created               last used             "
+        "revoked\n"
+        "1   -       all             read-write  2026-01-01T00:00:01Z  -                     -\n"
+        "2   Box Öl  summer, winter  read-write  2026-01-01T00:00:02Z  2026-02-01T00:00:00Z  -\n"
+        "3   -       summer          read-only   2026-01-01T00:00:03Z  -                     "
+        "revoked\n",
+        "",
+    )
+    digests = [digest for (digest,) in sql.execute("SELECT digest FROM tokens")]
+    assert len(digests) == len(made)
+    for secret in [*digests, *(outcome.out.strip() for outcome in made)]:
+        assert secret not in listed.out
+
+
+@pytest.mark.usefixtures("summer")
+def test_an_organizer_without_tokens_has_an_empty_table(waymark: Waymark) -> None:
+    """The table's head is there all the same."""
+    assert waymark("token", "list", "acme").out == (
+        "id  name  events  access  created  last used  revoked\n"
+    )
+
+
+# Arguments, and the one line they lead to.
+FAILURES = {
+    "token of an unknown organizer": (
+        ["token", "create", "zenith"],
+        "there is no organizer zenith",
+    ),
+    "token of an unknown event": (
+        ["token", "create", "acme", "--event", "summer", "--event", "winter"],
+        "organizer acme has no event winter",
+    ),
+    "list of an unknown organizer": (["token", "list", "zenith"], "there is no organizer zenith"),
+    "unknown token": (["token", "revoke", "7"], "there is no token 7"),
+    "highest id": (["token", "revoke", str(2**63 - 1)], f"there is no token {2**63 - 1}"),
+    "no slug": (["event", "create", "acme", "../x"], "'../x' is no slug"),
+    "no UTF-8": (["event", "create", "acme", "\udcff"], "'\\udcff' is no slug"),
+    "no URL": (
+        ["event", "create", "acme", "winter", "--shop-url", "shop.example"],
+        "Enter a valid URL: it must start with http:// or https://.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "line"), FAILURES.values(), ids=FAILURES)
+@pytest.mark.usefixtures("summer")
+def test_a_failure_is_one_line(
+    waymark: Waymark, sql: sqlite3.Connection, arguments: list[str], line: str
+) -> None:
+    """What can't be done is said in one line, with exit status 1, and nothing is written."""
+    before = list(sql.iterdump())
+    outcome = waymark(*arguments)
+    assert (outcome.status, outcome.out) == (1, "")
+    assert outcome.err.startswith(f"waymark: {line}")
+    assert outcome.err.count("\n") == 1
+    assert list(sql.iterdump()) == before
+
+
+# Arguments that can't be meant, and the one that the message names.
+MISUSES = {
+    "id no number": (["token", "revoke", "first"], "ID"),
+    "id too high": (["token", "revoke", str(2**63)], "ID"),
+    "id 0": (["token", "revoke", "0"], "ID"),
+    "name with a line break": (["token", "create", "acme", "--name", "a\nb"], "--name"),
+    "name with a terminal's control": (["token", "create", "acme", "--name", "\x1b[2J"], "--name"),
+    "name not UTF-8": (["token", "create", "acme", "--name", "\udcff"], "--name"),
+    "event not UTF-8": (["token", "create", "acme", "--event", "\udcff"], "--event"),
+    "organizer not UTF-8": (["token", "list", "\udcff"], "ORGANIZER"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "named"), MISUSES.values(), ids=MISUSES)
+@pytest.mark.usefixtures("summer")
+def test_a_misuse_is_explained(
+    waymark: Waymark, sql: sqlite3.Connection, arguments: list[str], named: str
+) -> None:
+    """An argument that can't be meant is named, with exit status 2, and nothing is written."""
+    before = list(sql.iterdump())
+    outcome = waymark(*arguments)
+    assert (outcome.status, outcome.out) == (2, "")
+    assert f"Invalid value for '{named}'" in outcome.err
+    assert list(sql.iterdump()) == before
+
+
+def test_migrate_makes_the_schema(waymark: Waymark, sql: sqlite3.Connection) -> None:
+    """After `waymark migrate` the tables are there; again, it changes nothing."""
+    for _ in range(2):
+        assert waymark("migrate") == Outcome(0, "the database's schema is up to date\n", "")
+        assert sql.execute("SELECT count(*) FROM campaigns").fetchone() == (0,)
+
+
+@pytest.mark.usefixtures("summer")
+def test_the_audit_tells_how_many_agree(waymark: Waymark, sql: sqlite3.Connection) -> None:
+    """Counts that agree are one line and status 0; each that differs is a line, and status 1."""
+    assert waymark("audit") == Outcome(0, "the counts of all 0 campaigns agree\n", "")
+    for code in ("poster", "flyer", "banner"):
+        sql.execute(
+            "INSERT INTO campaigns (event_id, code, description, external_target, order_count, "
+            "click_count) VALUES (1, ?, '', '', 0, 2)",
+            [code],
+        )
+    sql.execute("INSERT INTO click_hours SELECT id, 7, 'human', 2 FROM campaigns")
+    assert waymark("audit") == Outcome(0, "the counts of all 3 campaigns agree\n", "")
+    sql.execute("UPDATE campaigns SET click_count = 5 WHERE code = 'poster'")
+    sql.execute("DELETE FROM click_hours WHERE campaign_id = 3")
+    sql.execute("UPDATE campaigns SET order_count = 1 WHERE code = 'flyer'")
+    assert waymark("audit") == Outcome(
+        1,
+        "poster: click_count is 5, its hourly rows add up to 2\n"
+        "banner: click_count is 2, its hourly rows add up to 0\n"
+        "flyer: order_count is 1, it has 0 orders\n",
+        "",
+    )
+
+
+@pytest.mark.usefixtures("summer")
+def test_a_locked_database_is_one_line(waymark: Waymark, sql: sqlite3.Connection) -> None:
+    """While another program keeps the lock, a command that writes gives up; a reading one works."""
+    sql.execute("BEGIN IMMEDIATE")
+    assert waymark("event", "create", "acme", "winter") == Outcome(
+        1, "", "waymark: database is locked\n"
+    )
+    assert waymark("token", "list", "acme").status == 0
+
+
+def test_an_unusable_directory_is_one_line(
+    waymark: Waymark, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where no directory can be made, the operator is told which, and which setting chose it."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "file" / "var"))
+    outcome = waymark("migrate")
+    assert (outcome.status, outcome.out) == (1, "")
+    assert re.fullmatch(r"waymark: can't write to .*/file/var: .* \(DATA_DIR\)\n", outcome.err)
+
+
+def test_help_names_the_commands(waymark: Waymark) -> None:
+    """`--help` lists what there is."""
+    outcome = waymark("--help")
+    assert outcome.status == 0
+    for command in ("event", "token", "migrate", "audit"):
+        assert re.search(f"^  {command} ", outcome.out, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("environment", "status", "out", "err"),
+    [
+        ({}, 0, ["the database's schema is up to date"], []),
+        (
+            {"API_PORT": "http", "FLUSH_INTERVAL": "0"},
+            2,
+            [],
+            ["waymark: API_PORT: ", "waymark: FLUSH_INTERVAL: "],
+        ),
+    ],
+    ids=["right settings", "wrong settings"],
+)
+def test_the_module_is_a_program(
+    tmp_path: Path, environment: dict[str, str], status: int, out: list[str], err: list[str]
+) -> None:
+    """As a process of its own it ends with the status, and wrong settings are a line each."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "tracking.cli", "migrate"],
+        env={"DATA_DIR": str(tmp_path), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == status
+    assert ended.stdout.splitlines() == out
+    lines = ended.stderr.splitlines()
+    assert len(lines) == len(err)
+    assert all(line.startswith(start) for line, start in zip(lines, err, strict=True))

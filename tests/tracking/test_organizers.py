@@ -1,0 +1,150 @@
+"""Organizers and events: which slugs, made once, and shops that move."""
+
+import pytest
+
+from tracking import campaigns, organizers
+from tracking.database import Database
+from tracking.errors import InvalidNameError
+from tracking.organizers import Event
+from tracking.urls import InvalidUrlError
+
+GOOD_SLUGS = {
+    "one letter": "a",
+    "one digit": "7",
+    "dots, dashes and underscores": "a.b-c_d",
+    "capitals": "ACME",
+    "longest": "a" * 50,
+}
+
+BAD_SLUGS = {
+    "empty": "",
+    "too long": "a" * 51,
+    "dot": ".",
+    "two dots": "..",
+    "dash first": "-a",
+    "underscore first": "_a",
+    "slash": "a/b",
+    "space": "a b",
+    "line break at the end": "acme\n",
+    "umlaut": "käse",
+    "digits of another script": "١٢",
+    "percent": "a%20b",
+    "lone surrogate": "\udcff",
+}
+
+
+@pytest.mark.parametrize("slug", GOOD_SLUGS.values(), ids=GOOD_SLUGS)
+async def test_a_good_slug_names_both(database: Database, slug: str) -> None:
+    """The same form is good for organizers and events."""
+    async with database.write() as connection:
+        event = await organizers.ensure_event(connection, slug, slug)
+    assert (event.organizer, event.slug, event.shop_url) == (slug, slug, "")
+
+
+@pytest.mark.parametrize("slug", BAD_SLUGS.values(), ids=BAD_SLUGS)
+async def test_a_bad_slug_names_neither(database: Database, slug: str) -> None:
+    """What does not fit into a path to the letter is refused, and nothing is made."""
+    async with database.write() as connection:
+        with pytest.raises(InvalidNameError):
+            await organizers.ensure_event(connection, slug, "summer")
+        with pytest.raises(InvalidNameError):
+            await organizers.ensure_event(connection, "acme", slug)
+        assert not await organizers.any_organizer(connection)
+
+
+async def test_an_event_is_made_once(database: Database, event: Event) -> None:
+    """Asked again, the same event comes back."""
+    async with database.write() as connection:
+        assert await organizers.ensure_event(connection, "acme", "summer") == event
+    async with database.read() as connection:
+        assert await organizers.find_event(connection, "acme", "summer") == event
+
+
+async def test_a_second_event_joins_its_organizer(database: Database, event: Event) -> None:
+    """An organizer is made once, too."""
+    async with database.write() as connection:
+        winter = await organizers.ensure_event(connection, "acme", "winter")
+        assert await organizers.find_organizer(connection, "acme") == event.organizer_id
+    assert winter.organizer_id == event.organizer_id
+    assert winter.id != event.id
+
+
+async def test_events_of_two_organizers_may_share_a_slug(
+    event: Event, foreign_event: Event
+) -> None:
+    """An event's slug is unique within its organizer only."""
+    assert event.slug == foreign_event.slug
+    assert event.id != foreign_event.id
+    assert event.organizer_id != foreign_event.organizer_id
+
+
+@pytest.mark.usefixtures("event")
+async def test_what_is_unknown_is_not_found(database: Database) -> None:
+    """Slugs are matched exactly, case and all."""
+    async with database.read() as connection:
+        assert await organizers.find_event(connection, "acme", "Summer") is None
+        assert await organizers.find_event(connection, "ACME", "summer") is None
+        assert await organizers.find_organizer(connection, "ACME") is None
+
+
+async def test_any_organizer_tells_a_first_start(database: Database) -> None:
+    """An empty database has none."""
+    async with database.write() as connection:
+        assert not await organizers.any_organizer(connection)
+        await organizers.ensure_event(connection, "acme", "summer")
+        assert await organizers.any_organizer(connection)
+
+
+async def test_a_shop_stays_until_it_is_moved(database: Database) -> None:
+    """None leaves the shop's URL as it is; "" goes back to the setting."""
+    steps = [
+        ("https://shop.example/", "https://shop.example/"),
+        (None, "https://shop.example/"),
+        ("https://new.example/", "https://new.example/"),
+        ("", ""),
+    ]
+    async with database.write() as connection:
+        for given, stored in steps:
+            event = await organizers.ensure_event(connection, "acme", "summer", given)
+            assert event.shop_url == stored
+
+
+async def test_a_bad_shop_is_refused(database: Database) -> None:
+    """Visitors are sent to it: it is checked like a campaign's target, before anything is made."""
+    async with database.write() as connection:
+        with pytest.raises(InvalidUrlError):
+            await organizers.ensure_event(connection, "acme", "summer", "javascript:alert(1)")
+        assert not await organizers.any_organizer(connection)
+
+
+async def test_a_moved_shop_changes_the_links_that_lead_there(
+    database: Database, event: Event, foreign_event: Event
+) -> None:
+    """The codes of the event's campaigns without a target go into the feed, and no others."""
+    async with database.write() as connection:
+        for event_id, code, target in (
+            (event.id, "poster", ""),
+            (event.id, "flyer", ""),
+            (event.id, "elsewhere", "https://elsewhere.example/"),
+            (foreign_event.id, "foreign", ""),
+        ):
+            await campaigns.create(
+                connection, event_id, description=code, external_target=target, code=code
+            )
+        before = await campaigns.last_change(connection)
+        await organizers.ensure_event(connection, "acme", "summer", "https://shop.example/")
+        moved = await campaigns.changes_after(connection, before, 10)
+        assert sorted(change.code for change in moved) == ["flyer", "poster"]
+        [link] = await campaigns.find_links(connection, ["poster"])
+    assert link.shop_url == "https://shop.example/"
+
+
+async def test_a_shop_that_stays_changes_no_link(database: Database, event: Event) -> None:
+    """A command that is repeated tells the redirectors nothing."""
+    async with database.write() as connection:
+        await organizers.ensure_event(connection, "acme", "summer", "https://shop.example/")
+        await campaigns.create(connection, event.id, description="poster")
+        before = await campaigns.last_change(connection)
+        await organizers.ensure_event(connection, "acme", "summer", "https://shop.example/")
+        await organizers.ensure_event(connection, "acme", "summer")
+        assert await campaigns.last_change(connection) == before

@@ -1,0 +1,169 @@
+"""Settings: what is refused, and how the operator learns of it."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from tracking.settings import MAX_SOCKET_PATH, Settings, SettingsError
+
+WRONG = {
+    "redirector port 0": ("REDIRECTOR_PORT", "0"),
+    "redirector port too high": ("REDIRECTOR_PORT", "65536"),
+    "redirector port no number": ("REDIRECTOR_PORT", "http"),
+    "API port 0": ("API_PORT", "0"),
+    "API port too high": ("API_PORT", "70000"),
+    "API port a fraction": ("API_PORT", "80.5"),
+    "data directory too deep for a socket": ("DATA_DIR", "/" + "d" * MAX_SOCKET_PATH),
+    "database no URL": ("DATABASE_URL", "waymark.db"),
+    "database of another kind": ("DATABASE_URL", "postgresql+asyncpg://localhost/waymark"),
+    "database with another driver": ("DATABASE_URL", "sqlite+pysqlcipher:///waymark.db"),
+    "database in memory": ("DATABASE_URL", "sqlite+aiosqlite:///:memory:"),
+    "database without a name": ("DATABASE_URL", "sqlite+aiosqlite://"),
+    "database as a SQLite URI": ("DATABASE_URL", "sqlite+aiosqlite:///file:waymark.db?uri=true"),
+    "database time-out 0": ("DATABASE_TIMEOUT", "0"),
+    "database time-out endless": ("DATABASE_TIMEOUT", "inf"),
+    "database time-out no number": ("DATABASE_TIMEOUT", "nan"),
+    "Redis without a scheme": ("REDIS_URL", "localhost:6379"),
+    "Redis over HTTP": ("REDIS_URL", "http://localhost:6379"),
+    "Redis without a host": ("REDIS_URL", "redis://"),
+    "Redis without a socket's path": ("REDIS_URL", "unix://"),
+    "Redis at no port": ("REDIS_URL", "redis://localhost:redis/0"),
+    "Redis at a port too high": ("REDIS_URL", "redis://localhost:70000/0"),
+    "Redis at port 0": ("REDIS_URL", "redis://localhost:0/0"),
+    "Redis at half an address": ("REDIS_URL", "redis://[::1/0"),
+    "shop with an unknown name": ("SHOP_URL", "https://shop.example/{code}/"),
+    "shop with empty braces": ("SHOP_URL", "https://shop.example/{}/"),
+    "shop with an open brace": ("SHOP_URL", "https://shop.example/{organizer/"),
+    "shop with an attribute": ("SHOP_URL", "/{organizer.shop}/"),
+    "shop relative": ("SHOP_URL", "shop/{event}/"),
+    "shop without a scheme": ("SHOP_URL", "//shop.example/"),
+    "shop without a host": ("SHOP_URL", "https:///{event}/"),
+    "shop by FTP": ("SHOP_URL", "ftp://shop.example/"),
+    "shop with a space": ("SHOP_URL", "https://shop.example/{event} /"),
+    "shop with a line break": ("SHOP_URL", "https://shop.example/\r\nX: y"),
+    "flush interval 0": ("FLUSH_INTERVAL", "0"),
+    "flush interval over an hour": ("FLUSH_INTERVAL", "3601"),
+    "commit time-out 0": ("COMMIT_TIMEOUT", "0"),
+    "commit time-out negative": ("COMMIT_TIMEOUT", "-0.1"),
+    "commit time-out over a minute": ("COMMIT_TIMEOUT", "61"),
+    "no workers": ("REDIRECTOR_WORKERS", "0"),
+    "too many workers": ("REDIRECTOR_WORKERS", "257"),
+    "half a worker": ("REDIRECTOR_WORKERS", "1.5"),
+    "forward query neither yes nor no": ("FORWARD_QUERY", "perhaps"),
+    "no links in the cache": ("LINK_CACHE_SIZE", "0"),
+    "proxy by name": ("TRUSTED_PROXIES", "localhost"),
+    "proxy with a port": ("TRUSTED_PROXIES", "127.0.0.1:80"),
+    "proxy after a comma missing": ("TRUSTED_PROXIES", "127.0.0.1,"),
+    "proxies without a comma": ("TRUSTED_PROXIES", "127.0.0.1 ::1"),
+    "proxy network with a host's bits": ("TRUSTED_PROXIES", "10.0.0.1/8"),
+    "every proxy by a star": ("TRUSTED_PROXIES", "*"),
+}
+
+RIGHT = {
+    "highest port": ("API_PORT", "65535"),
+    "SQLite without the driver": ("DATABASE_URL", "sqlite:///waymark.db"),
+    "Redis": ("REDIS_URL", "redis://:secret@localhost:6379/0"),
+    "Redis with TLS": ("REDIS_URL", "rediss://redis.example"),
+    "Redis on IPv6": ("REDIS_URL", "redis://[::1]:6379/0"),
+    "Redis on a socket": ("REDIS_URL", "unix:///run/redis.sock"),
+    "shop on this server": ("SHOP_URL", "/shop/{event}/"),
+    "shop elsewhere": ("SHOP_URL", "https://{organizer}.shop.example/{event}?from=link"),
+    "shop without names": ("SHOP_URL", "https://shop.example/"),
+    "forward query off": ("FORWARD_QUERY", "off"),
+    "a proxy": ("TRUSTED_PROXIES", "127.0.0.1"),
+    "proxies and networks": ("TRUSTED_PROXIES", "::1, 10.0.0.0/8,2001:db8::/32"),
+    "empty means unset": ("API_PORT", ""),
+}
+
+
+@pytest.mark.parametrize(("variable", "value"), WRONG.values(), ids=WRONG)
+@pytest.mark.usefixtures("settings")
+def test_a_wrong_value_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    """A wrong value stops the start with one line, which begins with the variable's name."""
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError) as raised:
+        Settings.load()
+    [line] = str(raised.value).splitlines()
+    assert line.startswith(f"{variable}: ")
+
+
+@pytest.mark.parametrize(("variable", "value"), RIGHT.values(), ids=RIGHT)
+@pytest.mark.usefixtures("settings")
+def test_a_right_value_is_accepted(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    """A right value is accepted."""
+    monkeypatch.setenv(variable, value)
+    Settings.load()
+
+
+@pytest.mark.usefixtures("settings")
+def test_all_errors_are_reported_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operator sees every wrong variable at once, a line each; no URL's value, which may hold a
+    password."""
+    monkeypatch.setenv("API_PORT", "http")
+    monkeypatch.setenv("REDIS_URL", "http://user:secret@host")
+    monkeypatch.setenv("COMMIT_TIMEOUT", "0")
+    with pytest.raises(SettingsError) as raised:
+        Settings.load()
+    lines = str(raised.value).splitlines()
+    assert {line.split(":")[0] for line in lines} == {"API_PORT", "REDIS_URL", "COMMIT_TIMEOUT"}
+    assert "'http'" in str(raised.value)
+    assert "secret" not in str(raised.value)
+
+
+def test_everything_has_a_default(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With an empty environment all settings have the values that the design names."""
+    monkeypatch.delenv("DATA_DIR")
+    monkeypatch.delenv("DATABASE_TIMEOUT")
+    monkeypatch.chdir(tmp_path)
+    settings = Settings.load()
+    assert (settings.host, settings.redirector_port, settings.api_port) == ("127.0.0.1", 8000, 8001)
+    assert settings.data_dir == Path("var")
+    assert settings.sql_url == "sqlite+aiosqlite:///var/waymark.db"
+    assert settings.redis_socket == Path("var/redis/redis.sock")
+    assert settings.shop_url == "/{organizer}/{event}/"
+    assert (settings.flush_interval, settings.commit_timeout) == (1.0, 0.1)
+    assert settings.redirector_workers == 1
+    assert settings.forward_query is True
+    assert settings.trusted_proxies is None
+
+
+def test_settings_never_change(settings: Settings) -> None:
+    """Settings are frozen."""
+    with pytest.raises(ValidationError):
+        settings.api_port = 1  # type: ignore[misc] # what mypy forbids is tried
+
+
+def test_database_url_names_the_asynchronous_driver(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`sqlite:` means the driver that Waymark uses."""
+    monkeypatch.setenv("DATABASE_URL", "sqlite:////data/links.db")
+    settings = Settings.load()
+    assert settings.sql_url == "sqlite+aiosqlite:////data/links.db"
+
+
+@pytest.mark.usefixtures("settings")
+def test_an_external_redis_needs_no_short_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The length of the socket's path matters to the embedded server alone."""
+    monkeypatch.setenv("DATA_DIR", "/" + "d" * MAX_SOCKET_PATH)
+    monkeypatch.setenv("REDIS_URL", "redis://localhost")
+    assert Settings.load().redis_url == "redis://localhost"
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_deep_working_directory_is_no_hindrance(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Below the working directory the socket's path is relative, so that it stays short."""
+    deep = tmp_path / ("d" * MAX_SOCKET_PATH)
+    deep.mkdir()
+    monkeypatch.chdir(deep)
+    monkeypatch.setenv("DATA_DIR", "var")
+    assert Settings.load().redis_socket == Path("var/redis/redis.sock")

@@ -1,0 +1,186 @@
+"""Lists: any part of them, read from the nearer end, from an index, whatever their length."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import pytest
+from sqlalchemy import event as sql_event
+from sqlalchemy.engine import Engine
+
+from tracking import campaigns, categories
+from tracking.database import Database
+from tracking.organizers import Event
+from tracking.settings import Settings
+from tracking.window import Window
+
+ORDERINGS: dict[str, tuple[str, ...]] = {
+    "default": (),
+    "id": ("id",),
+    "-id": ("-id",),
+    "position": ("position",),
+    "-position": ("-position",),
+    "position,id": ("position", "id"),
+    "-position,id": ("-position", "id"),
+    "-position,-id": ("-position", "-id"),
+    "id,position": ("id", "position"),
+    "position,-position": ("position", "-position"),
+}
+KINDS = {"both kinds": None, "add-ons": True, "others": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What was asked of SQLite."""
+
+    sql: str
+    parameters: tuple[Any, ...]
+
+
+@contextmanager
+def recorded() -> Iterator[list[Statement]]:
+    """The queries of the block, without those that begin and end transactions."""
+    statements: list[Statement] = []
+
+    def note(_: object, __: object, sql: str, parameters: tuple[Any, ...], *___: object) -> None:
+        if sql.startswith("SELECT"):
+            statements.append(Statement(sql, parameters))
+
+    sql_event.listen(Engine, "before_cursor_execute", note)
+    yield statements
+    sql_event.remove(Engine, "before_cursor_execute", note)
+
+
+def plan(settings: Settings, statement: Statement) -> list[str]:
+    """How SQLite answers it."""
+    with closing(sqlite3.connect(settings.data_dir / "waymark.db")) as connection:
+        rows = connection.execute(f"EXPLAIN QUERY PLAN {statement.sql}", statement.parameters)
+        return [detail for *_, detail in rows]
+
+
+async def fill(database: Database, event: Event, number: int) -> None:
+    """Makes so many campaigns and categories, some of them at the same position."""
+    async with database.write() as connection:
+        for each in range(number):
+            await campaigns.create(connection, event.id, description=str(each))
+            await categories.create(
+                connection,
+                event.id,
+                name={"en": str(each)},
+                internal_name=None,
+                description=None,
+                position=each % 3,
+                is_addon=each % 2 == 0,
+            )
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 5, 6])
+async def test_any_window_is_the_same_from_either_end(
+    database: Database, event: Event, number: int
+) -> None:
+    """Knowing the length of a list changes how a part is read, and never what is in it."""
+    await fill(database, event, number)
+    async with database.read() as connection:
+        for ordering in ORDERINGS.values():
+            everything = await categories.list_(
+                connection, event.id, Window(0, number), ordering=ordering
+            )
+            assert len(everything) == number
+            for offset, limit in product(range(number + 1), range(1, number + 2)):
+                window = Window(offset, limit, total=number)
+                found = await categories.list_(connection, event.id, window, ordering=ordering)
+                assert found == everything[offset : offset + limit], (ordering, window)
+        listed = await campaigns.list_(connection, event.id, Window(0, number))
+        for offset, limit in product(range(number + 1), range(1, number + 2)):
+            window = Window(offset, limit, total=number)
+            part = await campaigns.list_(connection, event.id, window)
+            assert part == listed[offset : offset + limit], window
+
+
+@pytest.mark.parametrize("ordering", ORDERINGS.values(), ids=ORDERINGS)
+@pytest.mark.parametrize("is_addon", KINDS.values(), ids=KINDS)
+async def test_a_page_of_categories_is_read_from_an_index(
+    database: Database,
+    event: Event,
+    settings: Settings,
+    ordering: tuple[str, ...],
+    is_addon: bool | None,
+) -> None:
+    """One query, which an index answers in order: no table is scanned, and nothing sorted."""
+    condition = "(event_id=?)" if is_addon is None else "(event_id=? AND is_addon=?)"
+    async with database.read() as connection:
+        for offset in (0, 50_000, 99_990):
+            window = Window(offset, 10, total=100_000)
+            with recorded() as statements:
+                await categories.list_(
+                    connection, event.id, window, is_addon=is_addon, ordering=ordering
+                )
+            [statement] = statements
+            [step] = plan(settings, statement)
+            assert step.startswith("SEARCH categories USING INDEX ix_categories_event_id_")
+            assert step.endswith(condition)
+
+
+@pytest.mark.parametrize("offset", [0, 50_000, 99_990], ids=["first", "middle", "last"])
+async def test_a_page_of_campaigns_is_read_from_an_index(
+    database: Database, event: Event, settings: Settings, offset: int
+) -> None:
+    """One query, which an index answers in order: no table is scanned, and nothing sorted."""
+    async with database.read() as connection:
+        with recorded() as statements:
+            await campaigns.list_(connection, event.id, Window(offset, 10, total=100_000))
+    [statement] = statements
+    assert plan(settings, statement) == [
+        "SEARCH campaigns USING INDEX ix_campaigns_event_id_id (event_id=?)"
+    ]
+
+
+# What a list of 100,000 is asked for, and how many entries of the index that skips.
+SKIPPED = {
+    "first": (0, 0),
+    "second": (50, 50),
+    "middle": (50_000, 50_000),
+    "middle, beyond": (50_050, 49_900),
+    "the last but one": (99_900, 50),
+    "last": (99_950, 0),
+}
+
+
+@pytest.mark.parametrize(("offset", "skipped"), SKIPPED.values(), ids=SKIPPED)
+async def test_the_nearer_end_is_where_reading_begins(
+    database: Database, event: Event, offset: int, skipped: int
+) -> None:
+    """The last page skips as little as the first, and none skips more than half of the list."""
+    window = Window(offset, 50, total=100_000)
+    async with database.read() as connection:
+        with recorded() as statements:
+            await campaigns.list_(connection, event.id, window)
+            await categories.list_(connection, event.id, window)
+    for statement in statements:
+        assert statement.parameters[-2:] == (50, skipped)
+
+
+async def test_a_short_last_page_is_read_alone(database: Database, event: Event) -> None:
+    """No more than what is on it."""
+    async with database.read() as connection:
+        with recorded() as statements:
+            await campaigns.list_(connection, event.id, Window(100, 50, total=103))
+    assert statements[0].parameters[-2:] == (3, 0)
+
+
+@pytest.mark.parametrize("is_addon", KINDS.values(), ids=KINDS)
+async def test_counting_reads_no_items(
+    database: Database, event: Event, settings: Settings, is_addon: bool | None
+) -> None:
+    """A count is looked up by its key, however long the list."""
+    async with database.read() as connection:
+        with recorded() as statements:
+            await campaigns.count(connection, event.id)
+            await categories.count(connection, event.id, is_addon=is_addon)
+    for statement in statements:
+        assert plan(settings, statement) == [
+            "SEARCH tallies USING PRIMARY KEY (event_id=? AND kind=?)"
+        ]

@@ -1,0 +1,273 @@
+"""The `waymark` command: what an operator does by hand."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tracking import campaigns, clicks, orders, organizers, sample, tokens
+from tracking.database import Database
+from tracking.errors import UnknownNameError
+from tracking.process import EXIT_FAILURE, reported_errors
+from tracking.settings import Settings
+from tracking.stack import Stack
+
+Result = TypeVar("Result")
+
+NAME = "waymark"
+MAX_ID = 2**63 - 1  # SQLite's integers have 64 bits
+
+
+def _typer(help: str) -> typer.Typer:
+    # Help and errors are plain text, so that a log or a pipe can hold them.
+    return typer.Typer(
+        help=help,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+
+
+app = _typer("Tracking links for events: set up, and check, what the services work on.")
+event_app = _typer("Events, and the organizers they belong to.")
+token_app = _typer("Tokens that clients of the API show.")
+app.add_typer(event_app, name="event")
+app.add_typer(token_app, name="token")
+
+
+def _printable(value: str) -> str:
+    # What is no text can't be stored, and a line break would spoil the table.
+    if not value.isprintable():
+        raise typer.BadParameter("may hold printable characters only")
+    return value
+
+
+Organizer = Annotated[
+    str, typer.Argument(metavar="ORGANIZER", help="Slug of the organizer.", parser=_printable)
+]
+
+
+@event_app.command("create")
+def create_event(
+    organizer: Organizer,
+    event: Annotated[str, typer.Argument(metavar="EVENT", help="Slug of the event.")],
+    shop_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help='The event\'s ticket shop, "" for the setting SHOP_URL. Left out: as it was.',
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help='The event\'s name, "" for its slug. Left out: as it was.',
+            parser=_printable,
+        ),
+    ] = None,
+    organizer_name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help='The organizer\'s name, "" for its slug. Left out: as it was.',
+            parser=_printable,
+        ),
+    ] = None,
+) -> None:
+    """Make an event, and its organizer, where they are missing; or change what is given."""
+
+    async def work(database: Database) -> organizers.Event:
+        async with database.write() as connection:
+            return await organizers.ensure_event(
+                connection, organizer, event, shop_url, name=name, organizer_name=organizer_name
+            )
+
+    made = _run(work)
+    shop = made.shop_url or "the one that SHOP_URL names"
+    typer.echo(f"event {made.organizer}/{made.slug}, ticket shop: {shop}")
+
+
+@token_app.command("create")
+def create_token(
+    organizer: Organizer,
+    event: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="EVENT",
+            help="Slug of an event it covers; repeat for more. Left out: all, later ones too.",
+            parser=_printable,
+        ),
+    ] = None,
+    read_only: Annotated[bool, typer.Option("--read-only", help="It may not write.")] = False,
+    name: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="Who it is for; the list shows it.", parser=_printable),
+    ] = "",
+) -> None:
+    """Make a token and print it: it can't be shown again."""
+
+    async def work(database: Database) -> str:
+        async with database.write() as connection:
+            organizer_id = await _organizer_id(connection, organizer)
+            return await tokens.create(
+                connection,
+                organizer_id,
+                event_ids=[await _event_id(connection, organizer, slug) for slug in event or []],
+                read_only=read_only,
+                name=name,
+            )
+
+    typer.echo(_run(work))
+
+
+@token_app.command("list")
+def list_tokens(organizer: Organizer) -> None:
+    """List an organizer's tokens, revoked ones too."""
+
+    async def work(database: Database) -> list[tokens.Token]:
+        async with database.read() as connection:
+            return await tokens.list_(connection, await _organizer_id(connection, organizer))
+
+    header = ("id", "name", "events", "access", "created", "last used", "revoked")
+    for line in _table([header, *map(_row, _run(work))]):
+        typer.echo(line)
+
+
+@token_app.command("revoke")
+def revoke_token(
+    id: Annotated[
+        int, typer.Argument(metavar="ID", min=1, max=MAX_ID, help="The id that the list shows.")
+    ],
+) -> None:
+    """End a token at once."""
+
+    async def work(database: Database) -> None:
+        async with database.write() as connection:
+            if not await tokens.revoke(connection, id):
+                raise UnknownNameError(f"there is no token {id}")
+
+    _run(work)
+    typer.echo(f"token {id} is revoked")
+
+
+@app.command()
+def run(
+    procfile: Annotated[Path, typer.Option(metavar="FILE", help="The processes to start.")] = Path(
+        "Procfile"
+    ),
+) -> None:
+    """Start all processes; give an empty database something to click."""
+    made = _run(sample.ensure)
+    with reported_errors(NAME):
+        settings = Settings.load()
+        addresses = [
+            (settings.reachable_host, port)
+            for port in (settings.redirector_port, settings.api_port)
+        ]
+        status = Stack(procfile, addresses, sample.greeting(settings, made)).run()
+    raise typer.Exit(status)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's schema up to this version."""
+
+    async def work(_: Database) -> None:
+        """Every command migrates first."""
+
+    _run(work)
+    typer.echo("the database's schema is up to date")
+
+
+@app.command()
+def audit() -> None:
+    """Check that counts agree with what they count: clicks by the hour, and orders."""
+
+    async def work(database: Database) -> tuple[int, list[str]]:
+        async with database.read() as connection:
+            clicked = [
+                f"{found.code}: click_count is {found.click_count}, "
+                f"its hourly rows add up to {found.hourly_sum}"
+                for found in await clicks.audit(connection)
+            ]
+            ordered = [
+                f"{found.code}: order_count is {found.order_count}, it has {found.orders} orders"
+                for found in await orders.audit(connection)
+            ]
+            return await campaigns.count_all(connection), clicked + ordered
+
+    total, differences = _run(work)
+    for difference in differences:
+        typer.echo(difference)
+    if differences:
+        raise typer.Exit(EXIT_FAILURE)
+    typer.echo(f"the counts of all {total} campaigns agree")
+
+
+def main() -> None:
+    """What the `waymark` script calls."""
+    app(prog_name=NAME)
+
+
+def _run(work: Callable[[Database], Awaitable[Result]]) -> Result:
+    """Does a command's work on the migrated database; what goes wrong ends the process."""
+    with reported_errors(NAME):
+        return asyncio.run(_on_database(Settings.load(), work))
+
+
+async def _on_database(settings: Settings, work: Callable[[Database], Awaitable[Result]]) -> Result:
+    database = Database.of(settings)
+    try:
+        await database.migrate()
+        return await work(database)
+    finally:
+        await database.close()
+
+
+async def _organizer_id(connection: AsyncConnection, slug: str) -> int:
+    id = await organizers.find_organizer(connection, slug)
+    if id is None:
+        raise UnknownNameError(f"there is no organizer {slug}")
+    return id
+
+
+async def _event_id(connection: AsyncConnection, organizer: str, slug: str) -> int:
+    event = await organizers.find_event(connection, organizer, slug)
+    if event is None:
+        raise UnknownNameError(f"organizer {organizer} has no event {slug}")
+    return event.id
+
+
+def _row(token: tokens.Token) -> tuple[str, ...]:
+    return (
+        str(token.id),
+        token.name or "-",
+        "all" if token.all_events else ", ".join(token.events),
+        "read-only" if token.read_only else "read-write",
+        _time(token.created_at),
+        "-" if token.last_used_at is None else _time(token.last_used_at),
+        "revoked" if token.revoked else "-",
+    )
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """One line a row, its columns as wide as their widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,266 @@
+"""The engine and its transactions: the only place that knows which SQL database it is.
+
+SQLite in WAL mode: readers are opened read-only and never block; there is one writing connection a
+process, and each write is one `BEGIN IMMEDIATE` transaction, so that it waits for the lock at its
+start and never fails in the middle.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Table, event
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from tracking import driver
+from tracking.errors import (
+    DatabaseBusyError,
+    DatabaseUnavailableError,
+    SchemaError,
+    WaymarkError,
+)
+from tracking.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+READERS = 4
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+Transaction = AsyncConnection
+"""What queries are given: a name for those who must not know SQLAlchemy."""
+
+
+class Database:
+    """The database of one process.
+
+    Args:
+        url: SQLAlchemy URL of a SQLite file.
+        timeout: seconds to wait for a lock, or for a connection of the pool.
+    """
+
+    def __init__(self, url: str, timeout: float) -> None:
+        writable = make_url(url)
+        self._path = Path(writable.database or "")
+        self._timeout = timeout
+        read_only = writable.set(
+            database=f"file:{_quoted(self._path)}", query={"mode": "ro", "uri": "true"}
+        )
+        self._readers = _engine(read_only, timeout, pool_size=READERS, begin="BEGIN")
+        self._writer = _engine(writable, timeout, pool_size=1, begin="BEGIN IMMEDIATE")
+        self._impatient_writer = _engine(writable, 0, pool_size=1, begin="BEGIN IMMEDIATE")
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The database that the settings name."""
+        return cls(settings.sql_url, settings.database_timeout)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A read transaction: what it sees does not change while it lasts.
+
+        Raises:
+            DatabaseUnavailableError: SQL can't be used now.
+        """
+        with _translated_errors():
+            async with self._readers.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A write transaction: committed at the end, rolled back when an exception leaves it.
+
+        Raises:
+            DatabaseBusyError: it stayed locked for the whole time-out.
+            DatabaseUnavailableError: SQL can't be used now.
+        """
+        with _translated_errors():
+            async with self._writer.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def write_if_idle(self) -> AsyncIterator[AsyncConnection]:
+        """A write transaction that waits for no other: for what can be left out.
+
+        Raises:
+            DatabaseBusyError: somebody else is writing.
+            DatabaseUnavailableError: SQL can't be used now.
+        """
+        with _translated_errors():
+            async with self._impatient_writer.begin() as connection:
+                yield connection
+
+    async def migrate(self) -> None:
+        """Brings the schema up to this version; safe when several processes call it at once.
+
+        Raises:
+            WaymarkError: the database's directory can't be written.
+            SchemaError: the database is newer than this program.
+            DatabaseUnavailableError: SQL can't be used now.
+        """
+        _make_directory(self._path.parent)
+        if self._path.exists():
+            async with self.read() as connection:
+                if await connection.run_sync(_is_current):
+                    return
+        await self._use_wal()
+        async with self.write() as connection:
+            if not await connection.run_sync(_is_current):
+                await connection.run_sync(_upgrade)
+                logger.info("the database's schema is up to date")
+
+    async def migrate_when_possible(self) -> None:
+        """`migrate`, tried until SQL can be used; says once in the log that it waits."""
+        waiting = False
+        while True:
+            try:
+                await self.migrate()
+            except DatabaseUnavailableError as error:
+                if not waiting:
+                    logger.warning("waiting for the database: %s", error)
+                    waiting = True
+                await asyncio.sleep(0.5)
+            else:
+                if waiting:
+                    logger.info("the database can be used now")
+                return
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self._readers.dispose()
+        await self._writer.dispose()
+        await self._impatient_writer.dispose()
+
+    async def _use_wal(self) -> None:
+        """Switches the file to WAL, which it then keeps.
+
+        The switch needs the file for itself and does not wait for it (SQLite's busy handler is not
+        called there), so that of several first starts all but one try again.
+        """
+        deadline = time.monotonic() + self._timeout
+        while True:
+            try:
+                with _translated_errors():
+                    async with self._writer.connect() as connection:
+                        autocommit = await connection.execution_options(
+                            isolation_level="AUTOCOMMIT"
+                        )
+                        await autocommit.exec_driver_sql("PRAGMA journal_mode = WAL")
+            except DatabaseBusyError:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.05)
+            else:
+                return
+
+
+def upsert(table: Table) -> sqlite.Insert:
+    """An INSERT that can say `on_conflict_do_nothing` or `on_conflict_do_update`."""
+    return sqlite.insert(table)
+
+
+def _engine(url: URL, timeout: float, *, pool_size: int, begin: str) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=timeout,
+        connect_args={"timeout": timeout, "async_creator_fn": _connect},
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def connected(connection: Any, _: ConnectionPoolEntry) -> None:  # the driver's own class
+        connection.isolation_level = None  # transactions begin where `begin` below says so
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA foreign_keys = ON")
+        # A click leaves Redis once SQL has committed it: the commit must be on disk by then.
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begun(connection: Connection) -> None:
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+            connection.exec_driver_sql(begin)
+
+    return engine
+
+
+async def _connect(*arguments: Any, **options: Any) -> driver.Connection:
+    """Opens a connection; when that fails, its thread has ended before the error is raised.
+
+    aiosqlite leaves the thread behind, which prints a traceback when the event loop ends first.
+    """
+    connection = driver.Connection(*arguments, **options)
+    connection.thread.daemon = True
+    try:
+        await connection
+    except BaseException:
+        connection.thread.join()
+        raise
+    return connection
+
+
+@contextmanager
+def _translated_errors() -> Iterator[None]:
+    """Raises the driver's operational errors as the domain's."""
+    try:
+        yield
+    except PoolTimeoutError:
+        raise DatabaseBusyError("every connection to the database is in use") from None
+    except DBAPIError as error:
+        if error.orig is None or type(error.orig).__name__ not in {
+            "OperationalError",
+            "DatabaseError",
+        }:
+            raise
+        message = str(error.orig)
+        if "locked" in message or "busy" in message:
+            raise DatabaseBusyError(message) from error
+        raise DatabaseUnavailableError(message) from error
+
+
+def _quoted(path: Path) -> str:
+    """The path as part of an SQLite URI (https://www.sqlite.org/uri.html, section 3.1)."""
+    return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+def _make_directory(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        probe = directory / ".writable"
+        probe.touch()
+        probe.unlink(missing_ok=True)
+    except OSError as error:
+        raise WaymarkError(f"can't write to {directory}: {error.strerror} (DATA_DIR)") from None
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _is_current(connection: Connection) -> bool:
+    revision = MigrationContext.configure(connection).get_current_revision()
+    script = ScriptDirectory.from_config(_config(connection))
+    known = {migration.revision for migration in script.walk_revisions()}
+    if revision is not None and revision not in known:
+        raise SchemaError(f"the database's schema {revision} is newer than this version of Waymark")
+    return revision == script.get_current_head()
+
+
+def _upgrade(connection: Connection) -> None:
+    command.upgrade(_config(connection), "head")

@@ -1,0 +1,181 @@
+"""Settings: read once from the environment, checked as a whole, then never changed."""
+
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from string import Formatter
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from tracking.errors import WaymarkError
+from tracking.urls import check_target, has_forbidden_characters
+
+# A Unix socket's path has 108 bytes on Linux, the closing NUL among them (unix(7)).
+MAX_SOCKET_PATH = 107
+_DRIVER = "sqlite+aiosqlite"
+
+
+class SettingsError(WaymarkError):
+    """One or more settings are wrong; the text has one line for each, naming the variable."""
+
+
+def _database_url(value: str) -> str:
+    try:
+        url = make_url(value)
+    except ArgumentError:
+        raise ValueError("is not a database URL, like sqlite+aiosqlite:///var/waymark.db") from None
+    if url.drivername not in {"sqlite", _DRIVER}:
+        raise ValueError(f"must start with {_DRIVER}:///")
+    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+        raise ValueError("must name a file: several processes share the database")
+    return url.set(drivername=_DRIVER).render_as_string(hide_password=False)
+
+
+def _redis_url(value: str) -> str:
+    url = urlsplit(value)
+    named = url.path if url.scheme == "unix" else url.hostname
+    # A port that is no number, or too high, is a ValueError of its own.
+    if url.scheme not in {"redis", "rediss", "unix"} or not named or url.port == 0:
+        raise ValueError("must look like redis://host:6379/0, rediss://… or unix:///path")
+    return value
+
+
+def _shop_url(value: str) -> str:
+    braces = ValueError("may hold {organizer} and {event}, and no other braces")
+    try:
+        fields = {tuple(part[1:]) for part in Formatter().parse(value) if part[1] is not None}
+    except ValueError:
+        raise braces from None
+    # A name, and neither a format after a colon nor a conversion after an exclamation mark.
+    if not fields <= {("organizer", "", None), ("event", "", None)}:
+        raise braces
+    if not value.startswith("/") or value.startswith("//"):
+        check_target(value.format(organizer="o", event="e"))
+    elif has_forbidden_characters(value):
+        raise ValueError("must not hold spaces, control characters or backslashes")
+    return value
+
+
+def _networks(value: object) -> object:
+    """Reads a list with commas in it; what is none is left to the field's type."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return tuple(ip_network(part.strip()) for part in value.split(","))
+    except ValueError:
+        raise ValueError(
+            "must be addresses or networks with commas between, like 127.0.0.1,10.0.0.0/8"
+        ) from None
+
+
+Networks = tuple[IPv4Network | IPv6Network, ...]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
+
+
+class Settings(BaseSettings):
+    """Every setting of every process. The variable's name is the field's, in capitals.
+
+    Raises:
+        SettingsError: from `load`, with one line for each wrong variable.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
+
+    host: str = Field("127.0.0.1", description="Address that both services listen on.")
+    redirector_port: Port = Field(8000, description="Port of the redirector.")
+    api_port: Port = Field(8001, description="Port of the API.")
+    data_dir: Path = Field(
+        Path("var"), description="Directory of the database and the embedded Redis."
+    )
+    database_url: Annotated[str, AfterValidator(_database_url)] | None = Field(
+        None, description="SQLAlchemy URL of the database; unset = `waymark.db` in `DATA_DIR`."
+    )
+    database_timeout: Seconds = Field(
+        5.0, description="Seconds to wait for a locked database before giving up."
+    )
+    redis_url: Annotated[str, AfterValidator(_redis_url)] | None = Field(
+        None, description="URL of a Redis server; unset = the embedded one."
+    )
+    shop_url: Annotated[str, AfterValidator(_shop_url)] = Field(
+        "/{organizer}/{event}/",
+        description="Ticket shop of events that have none of their own.",
+    )
+    flush_interval: Seconds = Field(
+        1.0, description="Seconds between two moves of clicks from Redis to SQL."
+    )
+    commit_timeout: Annotated[float, Field(gt=0, le=60, allow_inf_nan=False)] = Field(
+        0.1, description="Seconds a redirect waits at most for Redis to confirm its click."
+    )
+    redirector_workers: Annotated[int, Field(ge=1, le=256)] = Field(
+        1, description="Processes that answer redirects."
+    )
+    forward_query: bool = Field(
+        True, description="Whether a link's query string is passed on to its target."
+    )
+    link_cache_size: Annotated[int, Field(ge=1)] = Field(
+        100_000, description="Links a redirector process keeps in memory at most."
+    )
+    trusted_proxies: Annotated[Networks | None, NoDecode, BeforeValidator(_networks)] = Field(
+        None,
+        description="Addresses or networks, with commas between, whose `X-Forwarded-Proto` and "
+        "`X-Forwarded-Host` the API believes; unset = nobody's.",
+    )
+
+    @classmethod
+    def load(cls) -> Self:
+        """Reads the environment; all errors are reported together."""
+        try:
+            settings = cls()
+        except ValidationError as error:
+            raise SettingsError("\n".join(_lines(error))) from None
+        if settings.redis_url is None and len(bytes(settings.redis_socket)) > MAX_SOCKET_PATH:
+            raise SettingsError(
+                f"DATA_DIR: {settings.redis_socket} is longer than the {MAX_SOCKET_PATH} bytes "
+                "that a Unix socket's path may have"
+            )
+        return settings
+
+    @property
+    def sql_url(self) -> str:
+        """The database's URL: `DATABASE_URL`, or the file in `DATA_DIR`."""
+        if self.database_url is not None:
+            return self.database_url
+        # As a URL's part, so that a directory's name may hold what URLs give a meaning to.
+        url = URL.create(_DRIVER, database=str(self.data_dir / "waymark.db"))
+        return url.render_as_string(hide_password=False)
+
+    @property
+    def reachable_host(self) -> str:
+        """The host for a client on this machine: `HOST`, or loopback when that means everywhere."""
+        everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - looked up, not bound
+        return everywhere.get(self.host, self.host)
+
+    @property
+    def redis_dir(self) -> Path:
+        """Where the embedded Redis keeps its data, its socket and its pid."""
+        return self.data_dir / "redis"
+
+    @property
+    def redis_socket(self) -> Path:
+        """The embedded Redis's socket: relative to the working directory where that is shorter."""
+        absolute = self.redis_dir.absolute() / "redis.sock"
+        try:
+            relative = absolute.relative_to(Path.cwd())
+        except ValueError:
+            return absolute
+        return relative
+
+
+def _lines(error: ValidationError) -> list[str]:
+    lines = []
+    for problem in error.errors(include_url=False):
+        name = str(problem["loc"][0]).upper()
+        line = f"{name}: {problem['msg'].removeprefix('Value error, ')}"
+        # A URL may hold a password, which a log must not.
+        lines.append(line if name.endswith("_URL") else f"{line} (got {problem['input']!r})")
+    return lines

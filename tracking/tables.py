@@ -1,0 +1,218 @@
+"""The tables. What changes here needs a migration beside it in `migrations/versions`."""
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _reference(column: str) -> ForeignKey:
+    return ForeignKey(column, ondelete="CASCADE")
+
+
+organizers = Table(
+    "organizers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("slug", String, nullable=False, unique=True),
+    # Null: the slug.
+    Column("name", String),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("organizer_id", _reference("organizers.id"), nullable=False),
+    Column("slug", String, nullable=False),
+    # Empty: the setting SHOP_URL.
+    Column("shop_url", String, nullable=False),
+    # Null: the slug.
+    Column("name", JSON(none_as_null=True)),
+    Index("uq_events_organizer_id_slug", "organizer_id", "slug", unique=True),
+)
+
+# Ids are never given twice (AUTOINCREMENT): a deleted campaign's clicks may still wait in Redis
+# under its id, and must not be counted for another.
+campaigns = Table(
+    "campaigns",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("event_id", _reference("events.id"), nullable=False),
+    Column("code", String, nullable=False, unique=True),
+    Column("description", String, nullable=False),
+    Column("external_target", String, nullable=False),
+    Column("order_count", Integer, nullable=False),
+    Column("click_count", Integer, nullable=False),
+    Index("ix_campaigns_event_id_id", "event_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+# Until when an event's lists are as they are; tracking/marks.py says how this moves on.
+event_marks = Table(
+    "event_marks",
+    metadata,
+    Column("event_id", _reference("events.id"), primary_key=True),
+    # Whole seconds since the epoch: of what clients write, and of that or of clicks.
+    Column("written_at", Integer),
+    Column("counted_at", Integer, nullable=False),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("event_id", _reference("events.id"), nullable=False),
+    Column("campaign_id", _reference("campaigns.id"), nullable=False),
+    Column("code", String, nullable=False),
+    # Seconds since the epoch.
+    Column("attributed_at", Float, nullable=False),
+    Index("uq_orders_event_id_code", "event_id", "code", unique=True),
+    Index("ix_orders_campaign_id_id", "campaign_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+# The change feed: one row for each write to a campaign, in the same transaction.
+campaign_changes = Table(
+    "campaign_changes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("code", String, nullable=False),
+    # Seconds since the epoch.
+    Column("changed_at", Float, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+categories = Table(
+    "categories",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("event_id", _reference("events.id"), nullable=False),
+    Column("name", JSON, nullable=False),
+    Column("internal_name", String),
+    Column("description", JSON(none_as_null=True)),
+    Column("position", Integer, nullable=False),
+    Column("is_addon", Boolean, nullable=False),
+    # One for each order that a list can be asked for, or its reverse, with and without the filter,
+    # so that no list is ever sorted: a page of 100,000 takes what a page of 100 does.
+    Index("ix_categories_event_id_position_id", "event_id", "position", "id"),
+    Index("ix_categories_event_id_position_id_desc", "event_id", "position", text("id DESC")),
+    Index("ix_categories_event_id_id", "event_id", "id"),
+    Index("ix_categories_event_id_is_addon_position_id", "event_id", "is_addon", "position", "id"),
+    Index(
+        "ix_categories_event_id_is_addon_position_id_desc",
+        "event_id",
+        "is_addon",
+        "position",
+        text("id DESC"),
+    ),
+    Index("ix_categories_event_id_is_addon_id", "event_id", "is_addon", "id"),
+    sqlite_autoincrement=True,
+)
+
+# How many items of a kind an event has (`tracking/tallies.py`).
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("event_id", _reference("events.id"), primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("amount", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+click_hours = Table(
+    "click_hours",
+    metadata,
+    Column("campaign_id", _reference("campaigns.id"), primary_key=True),
+    # Whole hours since the epoch, UTC.
+    Column("hour", Integer, primary_key=True),
+    Column("audience", String, primary_key=True),
+    Column("clicks", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# The ledger of batches that are in the counts already.
+flush_batches = Table(
+    "flush_batches",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("applied_at", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# One row: what the flusher last said of itself.
+flusher_status = Table(
+    "flusher_status",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("redis_reachable", Boolean, nullable=False),
+    Column("seen_at", Float, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("organizer_id", _reference("organizers.id"), nullable=False),
+    Column("name", String, nullable=False),
+    # SHA-256 of the token, in hexadecimal digits.
+    Column("digest", String, nullable=False, unique=True),
+    Column("all_events", Boolean, nullable=False),
+    Column("read_only", Boolean, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("revoked_at", Float),
+    sqlite_autoincrement=True,
+)
+
+token_events = Table(
+    "token_events",
+    metadata,
+    Column("token_id", _reference("tokens.id"), primary_key=True),
+    Column("event_id", _reference("events.id"), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+# What was answered to a request with a key. While it is being worked on, there is no answer yet.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("token_id", _reference("tokens.id"), primary_key=True),
+    Column("key", String, primary_key=True),
+    # Which request it is that works on it.
+    Column("claim", String, nullable=False),
+    # Seconds since the epoch: when it was claimed, then when it was answered.
+    Column("changed_at", Float, nullable=False),
+    Column("status", Integer),
+    Column("headers", JSON(none_as_null=True)),
+    Column("body", LargeBinary),
+    Index("ix_idempotency_keys_changed_at", "changed_at"),
+)
+
+# When a token was last seen, to about ten minutes: apart from the tokens, which change rarely.
+token_uses = Table(
+    "token_uses",
+    metadata,
+    Column("token_id", _reference("tokens.id"), primary_key=True),
+    # Seconds since the epoch.
+    Column("used_at", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
