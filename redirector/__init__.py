@@ -1,0 +1,1 @@
+"""The way of a click: HTTP to Redis to SQL."""

@@ -1,0 +1,53 @@
+"""`python -m redirector`: the redirector's processes."""
+
+import logging
+
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.supervisors import Multiprocess
+
+from redirector.app import create_app
+from redirector.protocol import Protocol
+from tracking import process
+from tracking.settings import Settings
+
+logger = logging.getLogger("redirector")
+
+# Visitors with open requests are waited for this long, in seconds, when the process is stopped.
+_GRACE = 3
+
+
+def application() -> Starlette:
+    """The app of one worker process, which begins with nothing but the environment."""
+    process.configure_logging()
+    return create_app(Settings.load())
+
+
+def main(settings: Settings) -> None:
+    """Serves until SIGINT or SIGTERM."""
+    listener = process.listen(settings.host, settings.redirector_port, "REDIRECTOR_PORT")
+    process.prepare_database(settings)
+    config = uvicorn.Config(
+        "redirector.__main__:application",
+        factory=True,
+        workers=settings.redirector_workers,
+        http=Protocol,
+        loop="uvloop",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_GRACE,
+    )
+    process.ignore_stop_signals()
+    logger.info("answering links on http://%s:%d", settings.host, settings.redirector_port)
+    if settings.redirector_workers > 1:
+        Multiprocess(config, sockets=[listener]).run()
+    else:
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    process.run("redirector", main)

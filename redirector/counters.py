@@ -1,0 +1,102 @@
+"""The counters in Redis: their keys, their fields, their scripts, and how to connect to them.
+
+The keys share a hash tag, so that in a cluster one slot holds what one script touches.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha1
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio.connection import (
+    ConnectionPool,
+    UnixDomainSocketConnection,
+)
+
+from tracking.clicks import Audience, ClickCount, Hour
+from tracking.settings import Settings
+
+PENDING = "{clicks}:pending"
+APPLIED = "{clicks}:applied"
+SEALED = "{clicks}:sealed"
+
+Field = str
+"""A field of the pending hash: `campaign_id:hour:audience`."""
+
+# Redis answers a batch in about a millisecond with an fsync; a second means that it hangs.
+_ANSWER_TIMEOUT = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A Lua script; its keys and arguments are documented in its header."""
+
+    text: str
+    sha: str
+
+    @classmethod
+    def load(cls, name: str) -> "Script":
+        """Reads `scripts/<name>.lua`."""
+        text = (Path(__file__).with_name("scripts") / f"{name}.lua").read_text()
+        # Redis names scripts by their SHA-1.
+        return cls(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+RECORD = Script.load("record")
+SEAL = Script.load("seal")
+ACKNOWLEDGE = Script.load("acknowledge")
+
+
+def flushing(batch_id: str) -> str:
+    """The key of a sealed batch."""
+    return f"{{clicks}}:flushing:{batch_id}"
+
+
+def field(campaign_id: int, hour: Hour, audience: Audience) -> Field:
+    """The pending hash's field for these clicks."""
+    return f"{campaign_id}:{hour}:{audience}"
+
+
+def parse(
+    counters: Mapping[bytes | str, bytes | str],
+) -> tuple[list[ClickCount], list[bytes | str]]:
+    """Reads a pending or sealed hash.
+
+    Returns:
+        What it counts, and the fields that mean nothing: Waymark did not write those.
+    """
+    counts: list[ClickCount] = []
+    strange: list[bytes | str] = []
+    for name, clicks in counters.items():
+        try:
+            campaign_id, hour, audience = _text(name).split(":")
+            count = ClickCount(int(campaign_id), Hour(int(hour)), Audience(audience), int(clicks))
+        except ValueError:
+            strange.append(name)
+        else:
+            counts.append(count)
+    return counts, strange
+
+
+def connection_pool(settings: Settings, *, client_name: str) -> ConnectionPool:
+    """A pool of connections to the configured Redis, or to the embedded one.
+
+    Nothing sent through it is retried by the client: what may be sent twice, and what may not, is
+    known by the caller alone.
+    """
+    options: dict[str, Any] = {
+        "client_name": client_name,
+        "socket_timeout": _ANSWER_TIMEOUT,
+        "socket_connect_timeout": _ANSWER_TIMEOUT,
+        "retry": None,
+    }
+    if settings.redis_url is not None:
+        return ConnectionPool.from_url(settings.redis_url, **options)
+    return ConnectionPool(
+        connection_class=UnixDomainSocketConnection, path=str(settings.redis_socket), **options
+    )
+
+
+def _text(value: bytes | str) -> str:
+    return value if isinstance(value, str) else value.decode()

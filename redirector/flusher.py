@@ -1,0 +1,174 @@
+"""`python -m redirector.flusher`: moves clicks from Redis into SQL, exactly once.
+
+Seal: a script renames the pending counters to a batch with an id. Apply: one SQL transaction adds
+the batch to the counts, unless its id is in the ledger already. Acknowledge: it leaves Redis.
+
+After a crash between any two steps the next flush finds the sealed batch and goes on with it;
+several flushers at once do some steps twice, which changes nothing.
+"""
+
+import asyncio
+import logging
+import signal
+import time
+from contextlib import suppress
+from uuid import uuid4
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from redirector import counters
+from redirector.counters import PENDING, SEALED, flushing
+from redirector.presence import Presence
+from tracking import campaigns, clicks, heartbeat, idempotency, process
+from tracking.database import Database
+from tracking.errors import DatabaseUnavailableError
+from tracking.settings import Settings
+
+logger = logging.getLogger("redirector.flusher")
+
+_HEARTBEAT_SECONDS = 10.0
+_PRUNE_SECONDS = 3600.0
+# Redirectors that could not read the feed for an hour start afresh (redirector/links.py).
+_CHANGES_KEPT_SECONDS = 24 * 3600.0
+# The last flush seals once more after each batch it moved; new clicks may come until others stop.
+_LAST_FLUSHES = 10
+
+
+class Flusher:
+    """Moves clicks from one Redis into one database."""
+
+    def __init__(self, redis: "Redis", database: Database) -> None:
+        self._redis = redis
+        self._database = database
+        self._seal = redis.register_script(counters.SEAL.text)
+        self._acknowledge = redis.register_script(counters.ACKNOWLEDGE.text)
+
+    async def flush(self) -> int:
+        """Moves what waits, orphans of a crashed flush first.
+
+        Returns:
+            How many batches were moved, by this flusher or meanwhile by another.
+
+        Raises:
+            RedisError, OSError: Redis is away; nothing is lost, the next flush goes on.
+            DatabaseUnavailableError: SQL is; likewise.
+        """
+        sealed = await self.seal()
+        for batch_id in sealed:
+            await self.apply(batch_id)
+            await self.acknowledge(batch_id)
+        return len(sealed)
+
+    async def seal(self) -> list[str]:
+        """Seals the pending counters, unless a batch waits already; the ids of all that wait."""
+        batch_id = uuid4().hex
+        ids: list[bytes] = await self._seal(
+            keys=[PENDING, SEALED, flushing(batch_id)], args=[batch_id]
+        )
+        return [id.decode() for id in ids]
+
+    async def apply(self, batch_id: str) -> None:
+        """Adds a sealed batch to the counts, unless that was done before."""
+        counts, strange = counters.parse(await self._redis.hgetall(flushing(batch_id)))
+        if strange:
+            logger.error("batch %s: %d counters make no sense: %r", batch_id, len(strange), strange)
+        if counts:
+            async with self._database.write() as connection:
+                await clicks.apply(connection, clicks.Batch(batch_id, tuple(counts)))
+
+    async def acknowledge(self, batch_id: str) -> None:
+        """Drops a batch that is in SQL from Redis."""
+        await self._acknowledge(keys=[SEALED, flushing(batch_id)], args=[batch_id])
+
+
+class _Service:
+    """The flusher as a process: flush, report, tidy, again and again."""
+
+    def __init__(self, flusher: Flusher, database: Database, interval: float) -> None:
+        self.stopping = asyncio.Event()
+        self._flusher = flusher
+        self._database = database
+        self._interval = interval
+        self._redis = Presence("Redis", "flushing goes on when it is back", logger)
+        self._sql = Presence("SQL", "clicks wait in Redis", logger)
+        self._beat_at = self._pruned_at = float("-inf")
+        self._beat_away: bool | None = None
+
+    async def run(self) -> None:
+        """Works until `stopping` is set, then flushes a last time."""
+        while not self.stopping.is_set():
+            await self._turn()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._interval):
+                    await self.stopping.wait()
+        for _ in range(_LAST_FLUSHES):
+            if not await self._flush():
+                break
+        logger.info("stopped after a last flush")
+
+    async def _turn(self) -> None:
+        await self._flush()
+        try:
+            await self._report()
+            await self._prune()
+        except DatabaseUnavailableError as error:
+            self._sql.lost(error)
+
+    async def _flush(self) -> int:
+        try:
+            moved = await self._flusher.flush()
+        except (RedisError, OSError) as error:
+            self._redis.lost(error)
+            return 0
+        except DatabaseUnavailableError as error:
+            self._redis.found()
+            self._sql.lost(error)
+            return 0
+        self._redis.found()
+        if moved:
+            self._sql.found()
+        return moved
+
+    async def _report(self) -> None:
+        now = time.monotonic()
+        if now - self._beat_at > _HEARTBEAT_SECONDS or self._beat_away != self._redis.away:
+            async with self._database.write() as connection:
+                await heartbeat.beat(connection, redis_reachable=not self._redis.away)
+            self._sql.found()
+            self._beat_at, self._beat_away = now, self._redis.away
+
+    async def _prune(self) -> None:
+        now = time.monotonic()
+        if now - self._pruned_at > _PRUNE_SECONDS:
+            async with self._database.write() as connection:
+                await campaigns.forget_changes(connection, time.time() - _CHANGES_KEPT_SECONDS)
+                await idempotency.forget(connection, time.time() - idempotency.KEPT_SECONDS)
+            self._pruned_at = now
+
+
+async def _serve(settings: Settings) -> None:
+    database = Database.of(settings)
+    pool = counters.connection_pool(settings, client_name="waymark-flusher")
+    redis = Redis(connection_pool=pool)
+    service = _Service(Flusher(redis, database), database, settings.flush_interval)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, service.stopping.set)
+    try:
+        await database.migrate_when_possible()
+        logger.info("flushing every %g s", settings.flush_interval)
+        await service.run()
+    finally:
+        await redis.aclose()
+        await pool.disconnect()
+        await database.close()
+
+
+def main(settings: Settings) -> None:
+    """Flushes until SIGINT or SIGTERM."""
+    asyncio.run(_serve(settings))
+
+
+if __name__ == "__main__":
+    process.run("flusher", main)

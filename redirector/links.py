@@ -1,0 +1,154 @@
+"""Links by code: a bounded cache over SQL, kept fresh by the change feed."""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+
+from redirector.presence import Presence
+from tracking.campaigns import Link, changes_after, find_links, last_change
+from tracking.database import Database
+from tracking.errors import DatabaseUnavailableError
+
+logger = logging.getLogger(__name__)
+
+# A scanner asks for many codes that don't exist: each is remembered for this many seconds, and this
+# many of them at most. A code that is created later is forgotten through the change feed.
+UNKNOWN_SECONDS = 10.0
+_MAX_UNKNOWN = 10_000
+
+_POLL_INTERVAL = 0.5
+# So many are forgotten before redirects have their turn: about a millisecond.
+CHANGES_PER_READ = 1000
+# The feed is kept for a day (redirector/flusher.py). Who could not read it for this long starts
+# with an empty cache.
+_MAX_BLIND_SECONDS = 3600.0
+
+_CODES_PER_QUERY = 500
+
+
+class Links:
+    """The links of one redirector process.
+
+    Args:
+        size: links kept at most; beyond that the least recently used is dropped.
+    """
+
+    def __init__(self, database: Database, size: int) -> None:
+        self.presence = Presence("SQL", "known links go on working", logger)
+        self._database = database
+        self._size = size
+        self._links: OrderedDict[str, Link] = OrderedDict()
+        self._unknown: OrderedDict[str, float] = OrderedDict()
+        self._wanted: dict[str, asyncio.Future[Link | None]] = {}
+        self._loading: dict[str, asyncio.Future[Link | None]] = {}
+        self._loader: asyncio.Task[None] | None = None
+        # How far the change feed was read, and when; None = not yet.
+        self._position = 0
+        self._read_at: float | None = None
+
+    def cached(self, code: str) -> Link | None:
+        """The link, when it is known without asking SQL."""
+        link = self._links.get(code)
+        if link is not None:
+            self._links.move_to_end(code)
+        return link
+
+    async def find(self, code: str) -> Link | None:
+        """The link with this code, or None when there is none.
+
+        However many ask for however many unknown codes, one query is under way at a time, and it
+        asks for all that were wanted when it began.
+
+        Raises:
+            DatabaseUnavailableError: the link is not in the cache and SQL can't be asked.
+        """
+        link = self.cached(code)
+        if link is not None:
+            return link
+        expiry = self._unknown.get(code)
+        if expiry is not None and time.monotonic() < expiry:
+            return None
+        waiting = self._loading.get(code) or self._wanted.get(code)
+        if waiting is None:
+            waiting = self._wanted[code] = asyncio.get_running_loop().create_future()
+            if self._loader is None:
+                self._loader = asyncio.create_task(self._load())
+        # Shielded: the future is shared, and one client's departure must not end it for the others.
+        return await asyncio.shield(waiting)
+
+    def forget(self, code: str) -> None:
+        """Drops what is known of a code, and what a query under way is about to say of it."""
+        self._links.pop(code, None)
+        self._unknown.pop(code, None)
+        self._loading.pop(code, None)
+
+    async def follow_changes(self) -> None:
+        """Reads the change feed twice a second, for ever."""
+        while True:
+            try:
+                await self._poll()
+            except DatabaseUnavailableError as error:
+                self.presence.lost(error)
+            else:
+                self.presence.found()
+            await asyncio.sleep(_POLL_INTERVAL)
+
+    async def _load(self) -> None:
+        while self._wanted:
+            codes = list(self._wanted)[:_CODES_PER_QUERY]
+            futures = {code: self._wanted.pop(code) for code in codes}
+            self._loading = dict(futures)
+            try:
+                async with self._database.read() as connection:
+                    found = {link.code: link for link in await find_links(connection, codes)}
+            except DatabaseUnavailableError as error:
+                self.presence.lost(error)
+                for future in futures.values():
+                    _fail(future, error)
+            else:
+                for code, future in futures.items():
+                    link = found.get(code)
+                    if self._loading.get(code) is future:
+                        self._keep(code, link)
+                    future.set_result(link)
+            self._loading = {}
+        self._loader = None
+
+    def _keep(self, code: str, link: Link | None) -> None:
+        if link is None:
+            self._unknown[code] = time.monotonic() + UNKNOWN_SECONDS
+            self._unknown.move_to_end(code)
+            if len(self._unknown) > _MAX_UNKNOWN:
+                self._unknown.popitem(last=False)
+        else:
+            self._links[code] = link
+            if len(self._links) > self._size:
+                self._links.popitem(last=False)
+
+    async def _poll(self) -> None:
+        # Wall-clock time: it runs on in a sleeping machine, whose other clock stands still.
+        now = time.time()
+        if self._read_at is None or now - self._read_at > _MAX_BLIND_SECONDS:
+            async with self._database.read() as connection:
+                self._position = await last_change(connection)
+            self._forget_all()
+        more = True
+        while more:
+            async with self._database.read() as connection:
+                changes = await changes_after(connection, self._position, CHANGES_PER_READ)
+            for change in changes:
+                self.forget(change.code)
+                self._position = change.id
+            more = len(changes) == CHANGES_PER_READ
+        self._read_at = now
+
+    def _forget_all(self) -> None:
+        self._links.clear()
+        self._unknown.clear()
+        self._loading.clear()
+
+
+def _fail(future: asyncio.Future[Link | None], error: Exception) -> None:
+    future.set_exception(error)
+    future.exception()  # it is no surprise when nobody waits any more

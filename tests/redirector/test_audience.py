@@ -1,0 +1,40 @@
+"""Who is asking."""
+
+import pytest
+
+from redirector.audience import audience_of
+from tracking.clicks import Audience
+
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+CASES = {
+    "browser": ({"user-agent": BROWSER}, Audience.HUMAN),
+    "no User-Agent": ({}, Audience.HUMAN),
+    "empty User-Agent": ({"user-agent": ""}, Audience.HUMAN),
+    "curl": ({"user-agent": "curl/8.5.0"}, Audience.HUMAN),
+    "httpx": ({"user-agent": "python-httpx/0.28.1"}, Audience.HUMAN),
+    "requests": ({"user-agent": "python-requests/2.34"}, Audience.HUMAN),
+    "locust": ({"user-agent": "locust/2.47"}, Audience.HUMAN),
+    "wget": ({"user-agent": "Wget/1.21"}, Audience.HUMAN),
+    "search engine": (
+        {"user-agent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"},
+        Audience.BOT,
+    ),
+    "link preview": ({"user-agent": "facebookexternalhit/1.1"}, Audience.BOT),
+    "messenger's preview": ({"user-agent": "WhatsApp/2.23.20.0"}, Audience.BOT),
+    "Sec-Purpose": ({"user-agent": BROWSER, "sec-purpose": "prefetch"}, Audience.PREFETCH),
+    "prerender": ({"sec-purpose": "prefetch;prerender"}, Audience.PREFETCH),
+    "Purpose": ({"purpose": "Prefetch"}, Audience.PREFETCH),
+    "X-Moz": ({"x-moz": "prefetch"}, Audience.PREFETCH),
+    "another purpose": ({"purpose": "navigate"}, Audience.HUMAN),
+    "a bot that looks ahead": (
+        {"user-agent": "facebookexternalhit/1.1", "purpose": "prefetch"},
+        Audience.BOT,
+    ),
+    "bot's name far behind": ({"user-agent": "x" * 100_000 + "Googlebot/"}, Audience.HUMAN),
+}
+
+
+@pytest.mark.parametrize(("headers", "expected"), CASES.values(), ids=CASES)
+def test_audience(headers: dict[str, str], expected: Audience) -> None:
+    """People, tools and libraries click; crawlers, previews and prefetches are told apart."""
+    assert audience_of(headers) is expected

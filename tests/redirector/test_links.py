@@ -1,0 +1,245 @@
+"""The link cache: bounded, fresh, asked once, and of use while SQL is away."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from redirector.background import cancel, start_vital
+from redirector.links import CHANGES_PER_READ, Links
+from tests.waiting import until
+from tracking import campaigns
+from tracking.database import Database
+from tracking.errors import DatabaseUnavailableError
+from tracking.organizers import Event, ensure_event
+from tracking.settings import Settings
+
+
+class CountingDatabase(Database):
+    """Counts its read transactions, and can hold each before it ends."""
+
+    reads = 0
+    gate: asyncio.Event | None = None
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A read transaction, counted."""
+        self.reads += 1
+        async with super().read() as connection:
+            yield connection
+            if self.gate is not None:
+                await self.gate.wait()
+
+
+@pytest.fixture
+async def counting(settings: Settings, database: Database) -> AsyncIterator[CountingDatabase]:
+    """The same file as `database`, through an engine that counts."""
+    counting = CountingDatabase.of(settings)
+    yield counting
+    await counting.close()
+
+
+@pytest.fixture
+async def event(database: Database) -> Event:
+    """An event to make campaigns in."""
+    async with database.write() as connection:
+        return await ensure_event(connection, "acme", "summer")
+
+
+@asynccontextmanager
+async def following(links: Links) -> AsyncIterator[None]:
+    """Follows the change feed meanwhile."""
+    task = start_vital(links.follow_changes())
+    await until(lambda: links.presence.known)
+    yield
+    await cancel(task)
+
+
+async def make(database: Database, event: Event, *codes: str) -> list[int]:
+    """Ids of new campaigns with these codes."""
+    async with database.write() as connection:
+        return [
+            (await campaigns.create(connection, event.id, code=code, description=code)).id
+            for code in codes
+        ]
+
+
+async def retarget(database: Database, event: Event, id: int, target: str) -> None:
+    """Edits a campaign's target."""
+    async with database.write() as connection:
+        await campaigns.change(connection, event.id, id, {"external_target": target})
+
+
+async def test_a_link_is_read_once(
+    counting: CountingDatabase, database: Database, event: Event
+) -> None:
+    """Once known, a link is answered without SQL."""
+    [id] = await make(database, event, "news1")
+    links = Links(counting, 10)
+    for _ in range(5):
+        link = await links.find("news1")
+        assert link == campaigns.Link(id, "acme", "summer", "news1", "", "")
+    assert counting.reads == 1
+
+
+async def test_misses_at_once_are_one_query(
+    counting: CountingDatabase, database: Database, event: Event
+) -> None:
+    """However many ask for however many unknown links, SQL is asked once, and once for the rest."""
+    codes = [f"code{number}" for number in range(100)]
+    await make(database, event, *codes)
+    links = Links(counting, 1000)
+    found = await asyncio.gather(*(links.find(code) for code in codes * 5))
+    assert [link and link.code for link in found] == codes * 5
+    assert counting.reads == 1
+
+
+async def test_unknown_codes_are_remembered(counting: CountingDatabase) -> None:
+    """A scanner that asks for the same unknown code does not reach SQL."""
+    links = Links(counting, 10)
+    for _ in range(5):
+        assert await links.find("nothing") is None
+    assert counting.reads == 1
+
+
+async def test_the_cache_is_bounded(
+    counting: CountingDatabase, database: Database, event: Event
+) -> None:
+    """Beyond its size the cache drops what was used least recently."""
+    await make(database, event, "a", "b", "c")
+    links = Links(counting, 2)
+    for code in ("a", "b", "a", "c"):
+        await links.find(code)
+    assert [links.cached(code) is not None for code in ("a", "b", "c")] == [True, False, True]
+
+
+async def test_unknown_codes_are_bounded(counting: CountingDatabase) -> None:
+    """A scanner with ever new codes does not fill the memory."""
+    links = Links(counting, 10)
+    await asyncio.gather(*(links.find(f"x{number}") for number in range(10_050)))
+    assert len(links._unknown) == 10_000
+
+
+async def test_changes_arrive(
+    counting: CountingDatabase,
+    database: Database,
+    event: Event,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Edited, created, renamed and deleted campaigns, and a moved shop, are all noticed."""
+    monkeypatch.setattr("redirector.links.UNKNOWN_SECONDS", 3600)
+    [edited, renamed, deleted, _] = await make(database, event, "e", "r", "d", "shop")
+    links = Links(counting, 10)
+    async with following(links):
+        for code in ("e", "r", "d", "shop", "new", "r2"):
+            await links.find(code)
+        await retarget(database, event, edited, "https://x.example/")
+        await make(database, event, "new")
+        async with database.write() as connection:
+            await campaigns.change(connection, event.id, renamed, {"code": "r2"})
+            await campaigns.remove(connection, event.id, deleted)
+            await ensure_event(connection, "acme", "summer", "https://shop.example/")
+
+        async def all_noticed() -> bool:
+            e, r, r2, d, new, shop = [
+                await links.find(code) for code in ("e", "r", "r2", "d", "new", "shop")
+            ]
+            return (
+                e is not None
+                and e.external_target == "https://x.example/"
+                and (r, d) == (None, None)
+                and r2 is not None
+                and new is not None
+                and shop is not None
+                and shop.shop_url == "https://shop.example/"
+            )
+
+        await until(all_noticed)
+
+
+async def test_many_changes_at_once_arrive(
+    counting: CountingDatabase, database: Database, event: Event
+) -> None:
+    """A write that changes more links than one reading of the feed takes is noticed whole."""
+    codes = [f"code{number}" for number in range(2 * CHANGES_PER_READ + 1)]
+    await make(database, event, *codes)
+    links = Links(counting, len(codes))
+    async with following(links):
+        await asyncio.gather(*(links.find(code) for code in codes))
+        async with database.write() as connection:
+            await ensure_event(connection, "acme", "summer", "https://shop.example/")
+        await until(lambda: not any(links.cached(code) for code in codes))
+
+
+async def test_a_change_during_a_query_is_not_missed(
+    counting: CountingDatabase, database: Database, event: Event
+) -> None:
+    """What a query read before a change, and brings home after it, is not kept."""
+    [id] = await make(database, event, "news1")
+    links = Links(counting, 10)
+    counting.gate = asyncio.Event()
+    asking = asyncio.create_task(links.find("news1"))
+    await until(lambda: counting.reads == 1)
+    await retarget(database, event, id, "https://x.example/")
+    links.forget("news1")
+    counting.gate.set()
+    await asking
+    assert links.cached("news1") is None
+    again = await links.find("news1")
+    assert again is not None
+    assert again.external_target == "https://x.example/"
+
+
+async def test_known_links_outlive_sql(
+    settings: Settings, database: Database, event: Event, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the database gone, known links go on, others fail clearly; the log says both once."""
+    await make(database, event, "news1", "news2")
+    file = Path(settings.data_dir) / "waymark.db"
+    own = Database.of(settings)
+    links = Links(own, 10)
+    async with following(links):
+        await links.find("news1")
+        await own.close()
+        await database.close()
+        file.rename(file.with_suffix(".away"))
+        await until(lambda: links.presence.away)
+        assert await links.find("news1") is not None
+        with pytest.raises(DatabaseUnavailableError):
+            await links.find("news2")
+        file.with_suffix(".away").rename(file)
+        await until(lambda: not links.presence.away)
+        assert await links.find("news2") is not None
+    await own.close()
+    messages = [record.message for record in caplog.records]
+    assert sum("SQL is away" in message for message in messages) == 1
+    assert sum("SQL is back" in message for message in messages) == 1
+
+
+async def test_who_was_blind_starts_afresh(
+    database: Database, event: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the feed was not read for long, the cache is not trusted any more."""
+    await make(database, event, "news1")
+    links = Links(database, 10)
+    async with following(links):
+        await links.find("news1")
+        monkeypatch.setattr("redirector.links._MAX_BLIND_SECONDS", -1)
+        await until(lambda: links.cached("news1") is None)
+
+
+async def test_one_visitor_leaving_lets_the_others_wait(
+    counting: CountingDatabase, database: Database, event: Event
+) -> None:
+    """A cancelled request does not take the query away from those who share it."""
+    await make(database, event, "news1")
+    links = Links(counting, 10)
+    counting.gate = asyncio.Event()
+    first, second = (asyncio.create_task(links.find("news1")) for _ in range(2))
+    await until(lambda: counting.reads == 1)
+    first.cancel()
+    counting.gate.set()
+    assert await second is not None

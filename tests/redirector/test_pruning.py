@@ -1,0 +1,49 @@
+"""What the flusher tidies away beside its work."""
+
+import sqlite3
+import time
+from contextlib import closing
+
+import pytest
+
+from tests.processes import started
+from tests.redis_server import RedisServer
+from tests.waiting import until
+from tracking.database import Database
+from tracking.organizers import ensure_event
+from tracking.settings import Settings
+from tracking.tokens import create
+
+HOUR = 3600
+
+# What a row is of, and how one is made with a name and a time.
+TABLES = {
+    "campaign_changes": "INSERT INTO campaign_changes (code, changed_at) VALUES (?, ?)",
+    "idempotency_keys": (
+        "INSERT INTO idempotency_keys (token_id, key, claim, changed_at) VALUES (1, ?, '', ?)"
+    ),
+}
+NAMES = {"campaign_changes": "code", "idempotency_keys": "key"}
+
+
+@pytest.mark.parametrize("table", TABLES)
+async def test_what_is_over_a_day_old_is_deleted(
+    database: Database, settings: Settings, redis: RedisServer, table: str
+) -> None:
+    """Soon after a start; what is younger stays."""
+    async with database.write() as connection:
+        event = await ensure_event(connection, "acme", "summer")
+        await create(connection, event.organizer_id)
+
+    def names() -> list[str]:
+        with closing(sqlite3.connect(settings.data_dir / "waymark.db")) as other:
+            return [name for (name,) in other.execute(f"SELECT {NAMES[table]} FROM {table}")]
+
+    with closing(sqlite3.connect(settings.data_dir / "waymark.db")) as other:
+        for name, age in (("old", 25 * HOUR), ("young", 23 * HOUR)):
+            other.execute(TABLES[table], [name, time.time() - age])
+        other.commit()
+    environment = {"DATA_DIR": str(settings.data_dir), "REDIS_URL": redis.url}
+    with started("redirector.flusher", **environment):
+        await until(lambda: "old" not in names())
+    assert names() == ["young"]
