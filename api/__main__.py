@@ -1,0 +1,43 @@
+"""`python -m api`: the API's process."""
+
+import logging
+
+import uvicorn
+
+from api.app import create_app
+from tracking import process
+from tracking.settings import Settings
+
+logger = logging.getLogger("api")
+
+# Clients with open requests are waited for this long, in seconds, when the process is stopped.
+_GRACE = 5
+
+
+def main(settings: Settings) -> None:
+    """Serves until SIGINT or SIGTERM.
+
+    Raises:
+        WaymarkError: the port or the data directory can't be used, or the database is too new.
+    """
+    listener = process.listen(settings.host, settings.api_port, "API_PORT")
+    process.prepare_database(settings)
+    config = uvicorn.Config(
+        create_app(settings),
+        http="httptools",
+        loop="uvloop",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_GRACE,
+    )
+    process.ignore_stop_signals()
+    logger.info("listening on http://%s:%d", settings.host, settings.api_port)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    process.run("api", main)

@@ -1,0 +1,63 @@
+"""The application: every path of the API and what stands around them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI
+from starlette.routing import Route
+
+from api import docs
+from api.campaigns import CAMPAIGNS
+from api.categories import CATEGORIES
+from api.description import TITLE, describe
+from api.discovery import mount_discovery
+from api.errors import HANDLERS
+from api.health import health
+from api.idempotency import Idempotency
+from api.orders import mount_orders
+from api.paths import Paths, RoutedHeaders, Unrouted
+from api.resource import mount
+from api.state import State
+from tracking import __version__
+from tracking.database import Database
+from tracking.settings import Settings
+from tracking.token_uses import TokenUses
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The API as an ASGI app; it starts even while SQL is away, and answers 503 till it is back."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[State]:
+        database = Database.of(settings)
+        migration = asyncio.create_task(database.migrate_when_possible())
+        token_uses = TokenUses(database)
+        yield {"database": database, "settings": settings, "token_uses": token_uses}
+        await token_uses.close()
+        migration.cancel()
+        with suppress(asyncio.CancelledError):
+            await migration
+        await database.close()
+
+    app = FastAPI(
+        title=TITLE,
+        version=__version__,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        exception_handlers=HANDLERS,
+    )
+    paths = Paths(app)
+    mount_discovery(paths)
+    mount(paths, CAMPAIGNS)
+    mount_orders(paths)
+    mount(paths, CATEGORIES)
+    app.router.routes.extend(docs.routes(TITLE, describe(paths.declared)))
+    app.router.routes.append(Route("/healthz", health))
+    app.router.default = Unrouted(app.router)
+    app.add_middleware(Idempotency)
+    app.add_middleware(RoutedHeaders, allow=paths.allow)
+    return app

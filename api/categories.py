@@ -1,0 +1,88 @@
+"""Item categories over HTTP: their fields and what is particular to them."""
+
+from pydantic import Field
+from starlette.datastructures import QueryParams
+
+from api.errors import ApiError
+from api.fields import (
+    Boolean,
+    Integer,
+    MultiLingual,
+    OptionalLine,
+    OptionalMultiLingual,
+    WriteModel,
+)
+from api.parameters import Parameter
+from api.reading import Identified
+from api.resource import Filters, Resource
+from tracking import categories
+
+# The contract, "Item categories": these spellings, and no others.
+_IS_ADDON = {
+    **dict.fromkeys(("true", "True", "TRUE", "1"), True),
+    **dict.fromkeys(("false", "False", "FALSE", "0"), False),
+}
+_ORDERINGS = ("id", "-id", "position", "-position")
+_PARAMETERS = (
+    Parameter(
+        "is_addon",
+        "Only categories that are add-ons, or only others. Values that are not listed are ignored.",
+        {"anyOf": [{"type": "string", "enum": list(_IS_ADDON)}, {"type": "string"}]},
+    ),
+    Parameter(
+        "ordering",
+        f"One or more of {', '.join(f'`{name}`' for name in _ORDERINGS)}, joined by commas; others "
+        "are dropped. Without any: by `position`, then `id`.",
+        {"type": "string"},
+        examples=("-position,id",),
+    ),
+)
+
+
+class CategoryFields(WriteModel):
+    """What clients write."""
+
+    name: MultiLingual = Field(
+        description="The category's name, as visitors see it.", examples=[{"en": "Tickets"}]
+    )
+    internal_name: OptionalLine = Field(
+        None,
+        description="A name for the organizer alone. White space around it is removed.",
+        examples=[""],
+    )
+    description: OptionalMultiLingual = Field(
+        default_factory=lambda: {"en": ""},
+        description='A text for visitors, which may hold markdown. Not sent: `{"en": ""}`.',
+        examples=[{"en": "Tickets are what you need to get in."}],
+    )
+    position: Integer = Field(0, description="Lists are ordered by it, then by `id`.", examples=[1])
+    is_addon: Boolean = Field(
+        False, description="Whether its items are only sold with others.", examples=[False]
+    )
+
+
+class CategoryRead(CategoryFields, Identified):
+    """What clients read."""
+
+
+def _selection(query: QueryParams) -> Filters:
+    return {"is_addon": _IS_ADDON.get(query.get("is_addon", ""))}
+
+
+def _ordering(query: QueryParams) -> Filters:
+    names = (name.strip() for name in query.get("ordering", "").split(","))
+    return {"ordering": tuple(name for name in names if name in _ORDERINGS)}
+
+
+CATEGORIES = Resource(
+    name="categories",
+    title="Item Category",
+    store=categories,
+    read_model=CategoryRead,
+    write_model=CategoryFields,
+    missing=lambda: ApiError.not_found("No ItemCategory matches the given query."),
+    selection=_selection,
+    ordering=_ordering,
+    parameters=_PARAMETERS,
+    delete_alias="category",
+)

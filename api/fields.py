@@ -1,0 +1,235 @@
+"""Fields of a body: types that read what clients send, with the contract's messages.
+
+Each reads a value as pretix does: numbers are taken as text, `"7"` as a number, `"yes"` as true.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    create_model,
+)
+from pydantic_core import PydanticCustomError
+
+from api import spellings
+from api.errors import ApiError, FieldErrors
+from api.numbers import MAX_INTEGER, MIN_INTEGER, whole_number
+from tracking import campaigns, languages, orders, urls
+from tracking.languages import InvalidTextError
+from tracking.urls import InvalidUrlError
+
+_REQUIRED = "This field is required."
+_NULL = "This field may not be null."
+_BLANK = "This field may not be blank."
+_NOT_TEXT = "Not a valid string."
+_NULL_CHARACTERS = "Null characters are not allowed."
+_NOT_INTEGER = "A valid integer is required."
+_NOT_BOOLEAN = "Must be a valid boolean."
+
+_CODE_LENGTH = 64
+_DECIMAL_ZEROS = re.compile(r"\.0*$")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+Reader = Callable[[Any], Any]
+
+
+def _read_text(
+    value: object, max_length: int, *, blank: bool = False, trimmed: bool = False
+) -> str:
+    _refuse_null(value)
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise _invalid(_NOT_TEXT)
+    text = str(value)
+    if trimmed:
+        text = text.strip()
+    if not text and not blank:
+        raise _invalid(_BLANK)
+    _check_characters(text)
+    if len(text) > max_length:
+        raise _invalid(f"Ensure this field has no more than {max_length} characters.")
+    return text
+
+
+def _read_line(value: object) -> str:
+    return _read_text(value, 255, trimmed=True)
+
+
+def _read_line_or_blank(value: object) -> str:
+    return _read_text(value, 255, blank=True, trimmed=True)
+
+
+def _read_code(value: object) -> str:
+    code = _read_text(value, _CODE_LENGTH)
+    if not campaigns.CODE.fullmatch(code):
+        raise _invalid("Only the letters A-Z and a-z, digits, underscores and dashes are allowed.")
+    return code
+
+
+def _read_order_code(value: object) -> str:
+    code = _read_text(value, _CODE_LENGTH)
+    if not orders.CODE.fullmatch(code):
+        raise _invalid("Only the letters A-Z, digits and dashes are allowed.")
+    return code.upper()
+
+
+def _read_target(value: object) -> str:
+    target = _read_text(value, urls.MAX_LENGTH, blank=True)
+    try:
+        return urls.check_target(target) if target else ""
+    except InvalidUrlError as error:
+        raise _invalid(str(error)) from None
+
+
+def _read_integer(value: object) -> int:
+    _refuse_null(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    elif isinstance(value, str):
+        value = whole_number(_DECIMAL_ZEROS.sub("", value.strip()))
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _invalid(_NOT_INTEGER)
+    if value < MIN_INTEGER:
+        raise _invalid(f"Ensure this value is greater than or equal to {MIN_INTEGER}.")
+    if value > MAX_INTEGER:
+        raise _invalid(f"Ensure this value is less than or equal to {MAX_INTEGER}.")
+    return value
+
+
+def _read_boolean(value: object) -> bool:
+    _refuse_null(value)
+    if isinstance(value, str | int | float):
+        # 1.0 is 1; str() of a float is long, but never fails as a format of huge integers does.
+        word = str(value).lower().removesuffix(".0")
+        if word in spellings.TRUE:
+            return True
+        if word in spellings.FALSE:
+            return False
+    raise _invalid(_NOT_BOOLEAN)
+
+
+def _read_multi_lingual(value: object) -> languages.MultiLingual:
+    _refuse_null(value)
+    try:
+        text = languages.parse_text(value)
+    except InvalidTextError as error:
+        raise _invalid(str(error)) from None
+    for entry in text.values():
+        _check_characters(entry)
+    return text
+
+
+def _or_null(read: Reader) -> Reader:
+    return lambda value: None if value is None else read(value)
+
+
+def _refuse_null(value: object) -> None:
+    if value is None:
+        raise _invalid(_NULL)
+
+
+def _check_characters(text: str) -> None:
+    """Refuses characters that SQL databases or UTF-8 can't hold."""
+    if "\0" in text:
+        raise _invalid(_NULL_CHARACTERS)
+    surrogate = _SURROGATE.search(text)
+    if surrogate:
+        point = ord(surrogate[0])
+        raise _invalid(f"Surrogate characters are not allowed: U+{point:04X}.")
+
+
+def _invalid(message: str) -> PydanticCustomError:
+    return PydanticCustomError("invalid", "{message}", {"message": message})
+
+
+def _reads(read: Reader, spelling: spellings.Schema) -> BeforeValidator:
+    """Reads a value with `read`; the spelling describes to clients what that takes."""
+    return BeforeValidator(read, json_schema_input_type=Annotated[Any, WithJsonSchema(spelling)])
+
+
+# The constraints repeat what the readers check, and describe what clients get to read.
+Line = Annotated[str, Field(min_length=1, max_length=255), _reads(_read_line, spellings.LINE)]
+OptionalLine = Annotated[
+    Annotated[str, Field(max_length=255)] | None,
+    _reads(_or_null(_read_line_or_blank), spellings.OPTIONAL_LINE),
+]
+# Not sent: one is drawn. Null is as wrong as a blank, and never read.
+OptionalCode = Annotated[
+    str | None,
+    _reads(_read_code, spellings.CODE),
+    WithJsonSchema(
+        {"type": "string", "pattern": f"^{campaigns.CODE.pattern}$"}, mode="serialization"
+    ),
+]
+OrderCode = Annotated[
+    str,
+    Field(pattern=r"^[A-Z0-9-]{1,64}$"),
+    _reads(_read_order_code, spellings.ORDER_CODE),
+]
+Target = Annotated[str, Field(max_length=urls.MAX_LENGTH), _reads(_read_target, spellings.TARGET)]
+Integer = Annotated[
+    int,
+    Field(ge=MIN_INTEGER, le=MAX_INTEGER),
+    _reads(_read_integer, spellings.INTEGER),
+]
+Boolean = Annotated[bool, _reads(_read_boolean, spellings.BOOLEAN)]
+MultiLingual = Annotated[
+    languages.MultiLingual, _reads(_read_multi_lingual, spellings.MULTI_LINGUAL)
+]
+OptionalMultiLingual = Annotated[
+    languages.MultiLingual | None,
+    _reads(_or_null(_read_multi_lingual), spellings.OPTIONAL_MULTI_LINGUAL),
+]
+
+
+class WriteModel(BaseModel):
+    """The fields that a client may write; others in a body are ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+Model = TypeVar("Model", bound=WriteModel)
+
+
+def undefaulted(*, description: str | None, examples: list[Any] | None = None) -> Any:
+    """A field that need not be sent, and whose default nobody could send."""
+    return Field(
+        None,
+        description=description,
+        examples=examples,
+        json_schema_extra=lambda schema: schema.pop("default", None),
+    )
+
+
+def partial(model: type[WriteModel]) -> type[WriteModel]:
+    """The same fields, none of them required: what PATCH reads."""
+    fields: dict[str, Any] = {
+        name: (
+            Annotated[field.annotation, *field.metadata],
+            undefaulted(description=field.description, examples=field.examples),
+        )
+        for name, field in model.model_fields.items()
+    }
+    return create_model(f"Patched{model.__name__}", __base__=WriteModel, **fields)
+
+
+def validated(model: type[Model], body: Mapping[str, Any]) -> Model:
+    """Reads a body into the model.
+
+    Raises:
+        ApiError: 400, with the messages of all wrong fields.
+    """
+    try:
+        return model.model_validate(dict(body))
+    except ValidationError as error:
+        fields: FieldErrors = {}
+        for problem in error.errors(include_url=False, include_context=False, include_input=False):
+            message = _REQUIRED if problem["type"] == "missing" else problem["msg"]
+            fields.setdefault(str(problem["loc"][0]), []).append(message)
+        raise ApiError.invalid(fields) from None

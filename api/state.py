@@ -1,0 +1,35 @@
+"""What lives as long as the process, and how a request reaches it."""
+
+from typing import TypedDict
+
+from starlette.requests import Request
+
+from tracking.database import Database
+from tracking.settings import Settings
+from tracking.token_uses import TokenUses
+
+
+class State(TypedDict):
+    """The lifespan's state."""
+
+    database: Database
+    settings: Settings
+    token_uses: TokenUses
+
+
+def database_of(request: Request) -> Database:
+    """The process's database."""
+    database: Database = request.state.database
+    return database
+
+
+def settings_of(request: Request) -> Settings:
+    """The process's settings."""
+    settings: Settings = request.state.settings
+    return settings
+
+
+def token_uses_of(request: Request) -> TokenUses:
+    """Where the process notes that tokens are used."""
+    token_uses: TokenUses = request.state.token_uses
+    return token_uses

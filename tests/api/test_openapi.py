@@ -1,0 +1,181 @@
+"""The OpenAPI document, and Swagger UI: complete, open to all, and from this server alone."""
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.conftest import Shop
+from tracking import __version__
+
+EVENT = "/api/v1/organizers/{organizer}/events/{event}/"
+MEDIA_TYPES = {"application/json", "application/x-www-form-urlencoded", "multipart/form-data"}
+Json = dict[str, Any]
+
+
+@pytest.fixture
+async def document(shop: Shop) -> Json:
+    """The document, as somebody without a token gets it."""
+    async with httpx.AsyncClient(verify=False) as nobody:
+        response = await nobody.get(f"{shop.served.url}/api/v1/openapi.json")
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == "application/json"
+    found: Json = response.json()
+    return found
+
+
+def operations(document: Json) -> Iterator[tuple[str, str, Json]]:
+    """Path, method and description of every operation."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def schema_of(document: Json, reference: Json) -> Json:
+    """What a reference refers to."""
+    found: Json = document["components"]["schemas"][reference["$ref"].rpartition("/")[2]]
+    return found
+
+
+def test_it_names_the_service_and_the_token(document: Json) -> None:
+    """The package's version, and how to show a token: for all paths."""
+    assert document["openapi"].startswith("3.1")
+    assert document["info"]["version"] == __version__
+    scheme = document["components"]["securitySchemes"]["token"]
+    assert (scheme["type"], scheme["in"], scheme["name"]) == ("apiKey", "header", "Authorization")
+    assert document["security"] == [{"token": []}]
+    ids = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(set(ids)) == len(ids)
+
+
+def test_every_error_is_described(document: Json) -> None:
+    """With its schema and its headers, on each operation that can answer it."""
+    for path, method, operation in operations(document):
+        responses = operation["responses"]
+        statuses = {"401", "403", "406", "503"}
+        if "requestBody" in operation:
+            statuses |= {"400", "413", "415"}
+        if method != "get":
+            statuses |= {"409"}
+        if "{id}" in path:
+            statuses |= {"404"}
+        assert statuses <= responses.keys(), (path, method)
+        assert "WWW-Authenticate" in responses["401"]["headers"]
+        assert "Retry-After" in responses["503"]["headers"]
+        for status, response in responses.items():
+            assert response["headers"].keys() >= {"Allow", "Vary"}, (path, method, status)
+            assert ("content" in response) == (status not in {"204", "304", "412"})
+
+
+def test_every_field_is_described(document: Json) -> None:
+    """With a type, a description and an example; read-only where it is."""
+    for name, schema in document["components"]["schemas"].items():
+        if not name.endswith(("Fields", "Read")):
+            continue
+        for field, described in schema["properties"].items():
+            assert described.get("description"), (name, field)
+            assert described.get("examples"), (name, field)
+            assert described.keys() & {"type", "anyOf"}, (name, field)
+    campaign = document["components"]["schemas"]["CampaignRead"]
+    read_only = {name for name, field in campaign["properties"].items() if field.get("readOnly")}
+    assert read_only == {"id", "order_count", "click_count"}
+    assert set(campaign["required"]) == set(campaign["properties"])
+
+
+def test_fields_have_their_limits(document: Json) -> None:
+    """The contract's, for what is read and for what may be sent."""
+    schemas = document["components"]["schemas"]
+    read, written = schemas["CampaignRead"], schemas["CampaignFields"]
+    assert read["properties"]["description"]["maxLength"] == 255
+    assert read["properties"]["code"]["pattern"] == "^[A-Za-z0-9_-]{1,64}$"
+    assert written["required"] == ["description"]
+    assert written["properties"]["external_target"]["maxLength"] == 2048
+    assert written["properties"]["external_target"]["default"] == ""
+    assert "default" not in written["properties"]["code"]
+    category = schemas["CategoryFields"]
+    assert category["required"] == ["name"]
+    locales = category["properties"]["name"]["anyOf"][0]["propertyNames"]["enum"]
+    assert "de-informal" in locales
+    patched = schemas["PatchedCategoryFields"]["properties"].values()
+    assert not any("default" in field for field in patched)
+    assert "required" not in schemas["PatchedCategoryFields"]
+
+
+def test_bodies_come_in_three_media_types(document: Json) -> None:
+    """In a form every value is a text."""
+    for path, method, operation in operations(document):
+        if method in {"post", "put", "patch"}:
+            content = operation["requestBody"]["content"]
+            assert content.keys() == MEDIA_TYPES, (path, method)
+            form = content["multipart/form-data"]["schema"]["properties"]
+            assert {field["type"] for field in form.values()} == {"string"}
+            assert content["application/json"]["example"]
+
+
+def test_parameters_are_described(document: Json) -> None:
+    """Pages, filters, orderings, dates and keys, where they work."""
+    names = {
+        (path, method): {each["name"] for each in operation["parameters"]}
+        for path, method, operation in operations(document)
+    }
+    pages, dates = {"page", "page_size"}, {"If-Modified-Since", "If-Unmodified-Since"}
+    in_path = {"organizer", "event"}
+    assert names[f"{EVENT}campaigns/", "get"] == in_path | pages | dates
+    assert names[f"{EVENT}categories/", "get"] == in_path | pages | dates | {"is_addon", "ordering"}
+    assert names["/api/v1/organizers/", "get"] == pages
+    assert names[f"{EVENT}campaigns/", "post"] == in_path | {"X-Idempotency-Key"}
+    assert names[f"{EVENT}category/{{id}}/", "delete"] == in_path | {"id", "X-Idempotency-Key"}
+    listed = document["paths"][f"{EVENT}campaigns/"]["get"]["responses"]
+    assert "Last-Modified" in listed["200"]["headers"]
+    assert listed.keys() >= {"304", "412"}
+
+
+async def test_the_examples_are_answers(shop: Shop, document: Json) -> None:
+    """What the document shows as a body to send is taken, and its answer has the fields shown."""
+    for name in ("campaigns", "categories"):
+        operation = document["paths"][f"{EVENT}{name}/"]["post"]
+        sent = operation["requestBody"]["content"]["application/json"]["example"]
+        if "code" in sent:
+            sent["code"] = f"{sent['code']}{shop.slug}"
+        made = await shop.client.post(f"{name}/", json=sent)
+        assert made.status_code == 201, made.text
+        content = operation["responses"]["201"]["content"]["application/json"]
+        assert list(content["example"]) == list(made.json())
+        schema = schema_of(document, content["schema"])
+        assert list(schema["properties"]) == list(made.json())
+
+
+class Addresses(HTMLParser):
+    """Collects what a page refers to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Notes the addresses of one element."""
+        self.found |= {value or "" for name, value in attrs if name in {"src", "href", "action"}}
+
+
+async def test_the_page_comes_from_here_alone(shop: Shop) -> None:
+    """It refers to no other host, its policy forbids it to, and what it refers to is there."""
+    async with httpx.AsyncClient(base_url=shop.served.url, verify=False) as nobody:
+        page = await nobody.get("/api/v1/docs")
+        assert page.status_code == 200
+        assert page.headers["Content-Type"].startswith("text/html")
+        assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+        assert not re.search(r"https?:|//[a-z0-9-]+\.", page.text)
+        assert "/api/v1/openapi.json" in page.text
+        assert '"validatorUrl": null' in page.text
+        addresses = Addresses()
+        addresses.feed(page.text)
+        assert len(addresses.found) == 3
+        for address in addresses.found:
+            file = await nobody.get(address)
+            assert file.status_code == 200, address
+            assert len(file.content) > 500
+        script = await nobody.get("/api/v1/docs/swagger-ui-bundle.js")
+        assert script.headers["Content-Type"].startswith("text/javascript")

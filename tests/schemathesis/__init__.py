@@ -1,0 +1,1 @@
+"""Schemathesis: requests made from the OpenAPI document, sent to a real server."""
