@@ -1,0 +1,163 @@
+"""The whole circle, with the processes that `waymark run` starts: click, count, read, stop."""
+
+import asyncio
+import os
+import re
+import shlex
+import signal
+import sqlite3
+import subprocess
+import time
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from loadtest.errors import LoadtestError
+from loadtest.stack import Stack
+from tests.waiting import until
+
+CLICKS = 1000
+CONNECTIONS = 50
+EVENT = "/api/v1/organizers/bigevents/events/sampleconf"
+
+
+def greeting(stack: Stack) -> list[str]:
+    """What `waymark run` printed for people to paste, without the log."""
+    return [line for line in stack.log.read_text().splitlines() if line.startswith("curl ")]
+
+
+def processes(stack: Stack) -> list[int]:
+    """The ids of all processes that were started."""
+    return [int(pid) for pid in re.findall(r"started \(pid=(\d+)\)", stack.log.read_text())]
+
+
+def paste(line: str) -> str:
+    """Runs a line as a person does who pastes it into a shell."""
+    arguments = [*shlex.split(line), "--silent", "--show-error", "--max-time", "20"]
+    return subprocess.run(arguments, check=True, capture_output=True, text=True).stdout
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def test_the_curl_lines_work(short_dir: Path) -> None:
+    """The three lines that the first start prints create a campaign, click it, read its count."""
+    with Stack(short_dir).running() as stack:
+        await until(lambda: len(greeting(stack)) == 3)
+        create, click, read = greeting(stack)
+        assert '"code":"poster"' in paste(create)
+        assert paste(click).startswith("HTTP/1.1 302 ")
+        counted = re.compile(r'"code":"poster",[^}]*"click_count":1}')
+        await until(lambda: counted.search(paste(read)) is not None)
+
+
+async def test_the_circle(short_dir: Path) -> None:
+    """A thousand clicks of fifty visitors are a thousand counts, before and after a restart."""
+    stack = Stack(short_dir)
+    with stack.running():
+        await until(lambda: len(greeting(stack)) == 3)
+        first_processes = processes(stack)
+        token = stack.waymark("token", "create", "bigevents")
+        headers = {"Authorization": f"Token {token}"}
+        async with (
+            httpx.AsyncClient(base_url=stack.api, headers=headers, verify=False) as api,
+            httpx.AsyncClient(base_url=stack.redirector, verify=False) as visitor,
+        ):
+            code = await click_and_edit(stack, api, visitor)
+    # The last click was a moment before: the last flush has taken it.
+    with closing(sqlite3.connect(short_dir / "data" / "waymark.db")) as database:
+        [[count]] = database.execute("SELECT max(click_count) FROM campaigns")
+    assert count == CLICKS + 1
+    stopped = re.findall(r"(\w+) stopped", stack.log.read_text())
+    assert sorted(stopped[:2]) == ["api", "redirector"]
+    assert stopped[2:] == ["flusher", "redis"]
+    assert not [pid for pid in first_processes if is_running(pid)]
+
+    with stack.running():
+        await until(lambda: len(greeting(stack)) == 3)
+        create, _, read = greeting(stack)
+        assert "$TOKEN" in create
+        assert read.endswith(f"{EVENT}/campaigns/")
+        async with httpx.AsyncClient(base_url=stack.api, headers=headers, verify=False) as api:
+            listed = (await api.get(f"{EVENT}/campaigns/")).json()
+        assert [(one["code"], one["click_count"]) for one in listed["results"]] == [
+            ("newsletter", 0),
+            (code, CLICKS + 1),
+        ]
+        assert len(stack.waymark("token", "list", "bigevents").splitlines()) == 3
+        assert stack.waymark("audit") == "the counts of all 2 campaigns agree"
+
+
+async def click_and_edit(stack: Stack, api: httpx.AsyncClient, visitor: httpx.AsyncClient) -> str:
+    """Clicks, edits, deletes, and clicks once more; the code of the campaign that is left."""
+    body = {"description": "Poster", "external_target": "https://one.example/"}
+    campaign = (await api.post(f"{EVENT}/campaigns/", json=body)).json()
+    item = f"{EVENT}/campaigns/{campaign['id']}/"
+    link = f"/bigevents/sampleconf/c/{campaign['code']}/"
+
+    async def visit() -> None:
+        async with httpx.AsyncClient(
+            base_url=stack.redirector, timeout=30, verify=False
+        ) as one_of_many:
+            for _ in range(CLICKS // CONNECTIONS):
+                answer = await one_of_many.get(link)
+                assert answer.status_code == 302
+                assert answer.headers["location"] == "https://one.example/"
+
+    await asyncio.gather(*(visit() for _ in range(CONNECTIONS)))
+    began = time.monotonic()
+
+    async def counted() -> bool:
+        count = (await api.get(item)).json()["click_count"]
+        assert count <= CLICKS
+        return bool(count == CLICKS)
+
+    await until(counted)
+    print(f"{CLICKS} clicks were in click_count {time.monotonic() - began:.2f} s after the last")
+
+    await api.patch(item, json={"external_target": "https://two.example/"})
+    began = time.monotonic()
+
+    async def moved() -> bool:
+        return (await visitor.head(link)).headers["location"] == "https://two.example/"
+
+    await until(moved)
+    print(f"the new target was in effect {time.monotonic() - began:.2f} s after the edit")
+
+    other = (await api.post(f"{EVENT}/campaigns/", json={"description": "Gone"})).json()
+    gone = f"/bigevents/sampleconf/c/{other['code']}/"
+    assert (await visitor.get(gone)).status_code == 302
+    assert (await api.delete(f"{EVENT}/campaigns/{other['id']}/")).status_code == 204
+    began = time.monotonic()
+
+    async def deleted() -> bool:
+        return (await visitor.get(gone)).status_code == 404
+
+    await until(deleted)
+    print(f"the deleted link was gone {time.monotonic() - began:.2f} s after the deletion")
+    assert (await visitor.get(link)).status_code == 302
+    return str(campaign["code"])
+
+
+async def test_one_process_ending_ends_all(short_dir: Path) -> None:
+    """When a process ends the others are stopped in order, and the status tells."""
+    with pytest.raises(LoadtestError, match="ended with status 1"):
+        await end_the_api(Stack(short_dir))
+
+
+async def end_the_api(stack: Stack) -> None:
+    """Starts everything and ends one process; waits until none is left."""
+    with stack.running():
+        await until(lambda: len(greeting(stack)) == 3)
+        [api] = re.findall(r"api started \(pid=(\d+)\)", stack.log.read_text())
+        # It stops well, but nobody had told the others.
+        os.kill(int(api), signal.SIGTERM)
+        await until(lambda: not any(is_running(pid) for pid in processes(stack)))
