@@ -10,9 +10,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from redirector import counters
+from redirector.adoption import Adopter
 from redirector.audience import audience_of
 from redirector.background import cancel, start_vital
+from redirector.channel import Channel
 from redirector.links import Links
 from redirector.recorder import Recorder
 from redirector.redirect import (
@@ -28,7 +29,7 @@ from tracking.database import Database
 from tracking.errors import DatabaseUnavailableError
 from tracking.settings import Settings
 
-# How long a stopping process waits for Redis to confirm the last clicks.
+# How long a stopping process waits for the last clicks to be in Redis or on disk.
 _CLOSE_SECONDS = 3.0
 
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -53,16 +54,19 @@ def create_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         database = Database.of(settings)
-        pool = counters.connection_pool(settings, client_name="waymark-redirector")
         links = Links(database, settings.link_cache_size)
-        recorder = Recorder(pool.make_connection(), settings.commit_timeout)
+        recorder = Recorder(Channel.of(settings), settings.spool_dir, settings.commit_timeout)
+        adopter = Adopter(Channel.of(settings), settings.spool_dir)
         app.state.service = Service(
             links, recorder, Rules(settings.shop_url, settings.forward_query)
         )
-        recorder.start()
+        await recorder.start()
         feed = start_vital(links.follow_changes())
+        adoption = start_vital(adopter.run())
         yield
         await cancel(feed)
+        await cancel(adoption)
+        await adopter.close()
         await recorder.close(_CLOSE_SECONDS)
         await database.close()
 
@@ -112,8 +116,8 @@ async def follow_link(request: Request) -> Response:
 async def health(request: Request) -> Response:
     """Whether the process can do its job.
 
-    200 while links can be looked up, even when Redis is away: redirects go on then. 503 when SQL is
-    away, since links that are not in the cache can't be answered.
+    200 while links can be looked up, even when Redis is away: redirects go on then, and clicks are
+    kept on disk. 503 when SQL is away, since links that are not in the cache can't be answered.
     """
     if request.method not in READING_METHODS:
         return _refuse(Refusal.METHOD_NOT_ALLOWED)
@@ -124,6 +128,8 @@ async def health(request: Request) -> Response:
         "status": "down" if not able else "degraded" if redis.away else "ok",
         "sql": str(sql),
         "redis": str(redis),
+        "durability": service.recorder.durability,
+        "spooled_clicks": service.recorder.spooled_clicks,
         "unconfirmed_clicks": service.recorder.unconfirmed_clicks,
     }
     headers = _NO_STORE if able else {"Retry-After": "1", **_NO_STORE}

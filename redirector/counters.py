@@ -14,18 +14,18 @@ from redis.asyncio.connection import (
     UnixDomainSocketConnection,
 )
 
+from redirector.batches import Field
 from tracking.clicks import Audience, ClickCount, Hour
 from tracking.settings import Settings
 
 PENDING = "{clicks}:pending"
 APPLIED = "{clicks}:applied"
 SEALED = "{clicks}:sealed"
-
-Field = str
-"""A field of the pending hash: `campaign_id:hour:audience`."""
+OBSERVED = "{clicks}:observed"
+FLUSHING_PREFIX = "{clicks}:flushing:"
 
 # Redis answers a batch in about a millisecond with an fsync; a second means that it hangs.
-_ANSWER_TIMEOUT = 1.0
+ANSWER_TIMEOUT = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,15 @@ class Script:
 RECORD = Script.load("record")
 SEAL = Script.load("seal")
 ACKNOWLEDGE = Script.load("acknowledge")
+IDLE_WRITERS = Script.load("idle_writers")
+
+# What a pending or sealed hash says of itself, beside its counters (scripts/record.lua).
+_OWN_FIELDS = frozenset({"id", "run"})
 
 
 def flushing(batch_id: str) -> str:
     """The key of a sealed batch."""
-    return f"{{clicks}}:flushing:{batch_id}"
+    return f"{FLUSHING_PREFIX}{batch_id}"
 
 
 def field(campaign_id: int, hour: Hour, audience: Audience) -> Field:
@@ -69,6 +73,8 @@ def parse(
     counts: list[ClickCount] = []
     strange: list[bytes | str] = []
     for name, clicks in counters.items():
+        if _text(name) in _OWN_FIELDS:
+            continue
         try:
             campaign_id, hour, audience = _text(name).split(":")
             count = ClickCount(int(campaign_id), Hour(int(hour)), Audience(audience), int(clicks))
@@ -79,17 +85,23 @@ def parse(
     return counts, strange
 
 
-def connection_pool(settings: Settings, *, client_name: str) -> ConnectionPool:
+def connection_pool(
+    settings: Settings, *, client_name: str, answer_timeout: float | None = ANSWER_TIMEOUT
+) -> ConnectionPool:
     """A pool of connections to the configured Redis, or to the embedded one.
 
     Nothing sent through it is retried by the client: what may be sent twice, and what may not, is
     known by the caller alone.
+
+    Args:
+        answer_timeout: seconds; None = the caller watches the time.
     """
     options: dict[str, Any] = {
         "client_name": client_name,
-        "socket_timeout": _ANSWER_TIMEOUT,
-        "socket_connect_timeout": _ANSWER_TIMEOUT,
+        "socket_timeout": answer_timeout,
+        "socket_connect_timeout": ANSWER_TIMEOUT,
         "retry": None,
+        "protocol": 2,  # one form of answers, whatever the server could do
     }
     if settings.redis_url is not None:
         return ConnectionPool.from_url(settings.redis_url, **options)

@@ -12,13 +12,12 @@ import logging
 import signal
 import time
 from contextlib import suppress
-from uuid import uuid4
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from redirector import counters
-from redirector.counters import PENDING, SEALED, flushing
+from redirector.counters import FLUSHING_PREFIX, PENDING, SEALED, flushing
 from redirector.presence import Presence
 from tracking import campaigns, clicks, heartbeat, idempotency, process
 from tracking.database import Database
@@ -62,10 +61,7 @@ class Flusher:
 
     async def seal(self) -> list[str]:
         """Seals the pending counters, unless a batch waits already; the ids of all that wait."""
-        batch_id = uuid4().hex
-        ids: list[bytes] = await self._seal(
-            keys=[PENDING, SEALED, flushing(batch_id)], args=[batch_id]
-        )
+        ids: list[bytes] = await self._seal(keys=[PENDING, SEALED], args=[FLUSHING_PREFIX])
         return [id.decode() for id in ids]
 
     async def apply(self, batch_id: str) -> None:

@@ -1,73 +1,77 @@
-"""Group commit of clicks into Redis.
+"""Group commit of clicks, into Redis or, while it is away, into a spool on disk.
 
-Clicks add up in a batch while the one before is under way; when Redis has confirmed that one, the
-next goes. There is no timer: under load batches grow by themselves, alone a click waits one round
-trip. Batches of a writer are numbered, and Redis remembers the last number it applied, so a batch
-whose reply was lost is sent again under its number and counted once.
+Clicks add up in a batch while the one before is being stored; when that is done, the next goes.
+There is no timer: under load batches grow by themselves, alone a click waits one round trip.
+Batches of a writer are numbered, and Redis remembers the last number it applied, so a batch whose
+reply was lost is sent again under its number and counted once.
+
+    direct     Redis confirms a batch within the time-out, and its clicks are answered.
+    spooling   Redis did not: that batch, and all that come after it, are written to the spool and
+               answered then. Meanwhile the spool is sent, in order; when it is empty, direct again.
+    neither    The disk fails as well: clicks are answered at once and wait in memory.
 """
 
 import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
+from typing import TypeVar
 from uuid import uuid4
 
-from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import RedisError
 
 from redirector.background import cancel, start_vital
-from redirector.counters import APPLIED, PENDING, RECORD, Field, field
+from redirector.batches import MAX_FIELDS, Field, NumberedBatch
+from redirector.channel import Channel
+from redirector.counters import field
+from redirector.durability import Durability
 from redirector.presence import Presence
+from redirector.spool import Spool
 from tracking.clicks import Audience, hour_of
 
 logger = logging.getLogger(__name__)
 
-# A thousand fields keep Redis busy for about a millisecond. After an outage many more may wait.
-MAX_FIELDS = 1000
+Result = TypeVar("Result")
+Answer = Callable[[], None]
+"""Called when a redirect may be answered."""
 
 _PING_INTERVAL = 1.0
 _FIRST_BACKOFF = 0.05
 _LAST_BACKOFF = 1.0
+# A disk that takes longer to store a batch, in seconds, is as good as none: visitors go on.
+_DISK_PATIENCE = 2.0
+# Redis forgets writers that recorded nothing for a day (redirector/flusher.py).
+_SIGN_OF_LIFE_SECONDS = 3600.0
+# The last few fields of a spool are sent while new clicks wait.
+_LAST_FIELDS = MAX_FIELDS // 4
 
 
-class _Batch:
-    """Clicks that are sent to Redis together, and the requests that wait for them."""
+class _Gathering:
+    """Clicks that are stored together, and the redirects that wait for them."""
 
-    __slots__ = ("_timer", "clicks", "counts", "window")
+    __slots__ = ("answers", "began", "clicks", "counts")
 
     def __init__(self) -> None:
         self.counts: dict[Field, int] = {}
         self.clicks = 0
-        self.window: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-
-    def add(self, name: Field) -> None:
-        self.counts[name] = self.counts.get(name, 0) + 1
-        self.clicks += 1
-
-    def wait(self, at_most: float) -> asyncio.Future[None]:
-        """A future that is done when the batch is confirmed, or `at_most` seconds after the first
-        of those who share it came."""
-        if self.window is None:
-            loop = asyncio.get_running_loop()
-            self.window = loop.create_future()
-            self._timer = loop.call_later(at_most, self.release)
-        return self.window
+        self.answers: list[Answer] = []
+        self.began = 0.0
 
     def release(self) -> None:
-        """Lets everyone go who waits."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self.window is not None:
-            self.window.set_result(None)
-        self._timer = self.window = None
+        """Answers everyone who waits."""
+        answers, self.answers = self.answers, []
+        for answer in answers:
+            answer()
 
-    def split(self, most: int) -> "_Batch":
-        """Takes the first `most` fields out, into a batch that nobody waits for."""
-        part = _Batch()
+    def split(self, most: int) -> "_Gathering":
+        """Takes the first `most` fields out, into one that nobody waits for."""
+        part = _Gathering()
+        part.began = self.began
         for name in list(self.counts)[:most]:
             part.counts[name] = self.counts.pop(name)
         part.clicks = sum(part.counts.values())
@@ -79,76 +83,113 @@ class Recorder:
     """The clicks of one redirector process on their way into Redis.
 
     Args:
-        connection: of the recorder's own, not yet open.
-        commit_timeout: seconds that a redirect waits at most for its click's confirmation.
+        channel: to Redis, of the recorder's own.
+        spool_dir: where clicks go while Redis is away.
+        commit_timeout: seconds that a redirect waits at most for Redis.
     """
 
-    def __init__(self, connection: AbstractConnection, commit_timeout: float) -> None:
+    def __init__(self, channel: Channel, spool_dir: Path, commit_timeout: float) -> None:
         self.writer = uuid4().hex
-        self.presence = Presence("Redis", "redirects go on, clicks wait in memory", logger)
-        self._connection = connection
+        self.presence = Presence("Redis", "redirects go on, clicks are kept on disk", logger)
+        self.disk = Presence("the spool's disk", "clicks wait in memory", logger)
+        self._channel = channel
+        self._spool_dir = spool_dir
+        self._spool: Spool | None = None
+        # What touches the disk takes turns on a thread of its own.
+        self._disk_thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
         self._commit_timeout = commit_timeout
-        self._number = 0
-        self._gathering = _Batch()
-        self._under_way: _Batch | None = None
+        # The numbers of the batches that were gathered, sent, and confirmed last.
+        self._number = self._sent = self._confirmed = 0
+        self._gathering = _Gathering()
+        self._under_way: _Gathering | None = None
+        self._direct = False
+        self._storable = True
+        self._turn = asyncio.Lock()
         self._clicked = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._task: asyncio.Task[None] | None = None
+        self._redis_lost = asyncio.Event()
+        self._stored_at = time.monotonic()
+        self._tasks: list[asyncio.Task[None]] = []
 
-    def start(self) -> None:
-        """Begins to send; needs a running event loop."""
-        self._task = start_vital(self._run())
+    async def start(self) -> None:
+        """Begins to store; waits for Redis for as long as a redirect would."""
+        try:
+            async with asyncio.timeout(self._commit_timeout):
+                await self._channel.ping()
+        except (RedisError, OSError) as error:
+            await self._lose_redis(error)
+        else:
+            self._find_redis()
+        self._tasks = [start_vital(self._store_batches()), start_vital(self._return_to_redis())]
 
     @property
     def unconfirmed_clicks(self) -> int:
-        """How many clicks Redis has not yet confirmed."""
+        """How many clicks are neither confirmed by Redis nor on disk."""
         return self._gathering.clicks + (self._under_way.clicks if self._under_way else 0)
 
-    def record(self, campaign_id: int, audience: Audience) -> asyncio.Future[None] | None:
+    @property
+    def spooled_clicks(self) -> int:
+        """How many clicks are on disk and not yet confirmed by Redis."""
+        return self._spool.clicks if self._spool is not None else 0
+
+    @property
+    def durability(self) -> Durability:
+        """What a click survives that Redis confirmed."""
+        return self._channel.durability
+
+    def record(self, campaign_id: int, audience: Audience, answer: Answer) -> None:
         """Counts a click of now.
 
-        Returns:
-            A future that is done when the redirect may be answered; others wait for it too, so it
-            must never be cancelled. None when the redirect may be answered at once, since Redis is
-            known to be away.
+        Args:
+            answer: called once, when the redirect may be answered; at once when neither Redis nor
+                the disk can store the click.
         """
         batch = self._gathering
-        batch.add(field(campaign_id, hour_of(time.time()), audience))
-        self._clicked.set()
-        self._idle.clear()
-        return None if self.presence.away else batch.wait(self._commit_timeout)
+        if not batch.clicks:
+            batch.began = time.monotonic()
+            self._clicked.set()
+            self._idle.clear()
+        name = field(campaign_id, hour_of(time.time()), audience)
+        batch.counts[name] = batch.counts.get(name, 0) + 1
+        batch.clicks += 1
+        if self._storable:
+            batch.answers.append(answer)
+        else:
+            answer()
 
     async def count(self, campaign_id: int, audience: Audience) -> None:
         """Counts a click of now, and returns when the redirect may be answered.
 
-        A visitor who leaves meanwhile is counted all the same, and takes nobody along who waits for
-        the same batch.
+        A visitor who leaves meanwhile is counted all the same.
         """
-        confirmed = self.record(campaign_id, audience)
-        if confirmed is not None:
-            await asyncio.shield(confirmed)
+        stored = asyncio.get_running_loop().create_future()
+        self.record(campaign_id, audience, partial(_resolve, stored))
+        await stored
 
     async def close(self, at_most: float) -> None:
-        """Stops when all clicks are confirmed, or after `at_most` seconds."""
+        """Stops when all clicks are stored, or after `at_most` seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(at_most):
                 await self._idle.wait()
-        if self._task is not None:
-            await cancel(self._task)
-        await self._connection.disconnect(nowait=True)
+        for task in self._tasks:
+            await cancel(task)
+        await self._channel.close()
+        if self._spool is not None:
+            logger.warning("%d clicks stay on disk, for who starts next", self._spool.clicks)
+            await self._on_disk(self._spool.close)
+        self._disk_thread.shutdown()
         if self.unconfirmed_clicks:
-            logger.error("%d clicks were never confirmed by Redis", self.unconfirmed_clicks)
+            logger.error("%d clicks were never stored", self.unconfirmed_clicks)
 
-    async def _run(self) -> None:
-        await self._insist(self._ping)
+    async def _store_batches(self) -> None:
         while True:
             if not await self._clicked_within(_PING_INTERVAL):
-                await self._insist(self._ping)
+                await self._be_idle()
                 continue
             batch = self._under_way = self._next_batch()
             self._number += 1
-            await self._insist(partial(self._send, self._number, batch))
+            await self._store(batch, NumberedBatch(self._number, batch.counts))
             self._under_way = None
             batch.release()
             if not self._clicked.is_set():
@@ -161,47 +202,169 @@ class Recorder:
                     await self._clicked.wait()
         return self._clicked.is_set()
 
-    def _next_batch(self) -> _Batch:
+    async def _be_idle(self) -> None:
+        """Notices that Redis is gone before a visitor does."""
+        if not self._direct:
+            return
+        async with self._turn:
+            try:
+                async with asyncio.timeout(self._commit_timeout):
+                    if time.monotonic() - self._stored_at < _SIGN_OF_LIFE_SECONDS:
+                        await self._channel.ping()
+                    else:
+                        self._number += 1
+                        await self._add([NumberedBatch(self._number, {})])
+            except (RedisError, OSError) as error:
+                await self._lose_redis(error)
+
+    def _next_batch(self) -> _Gathering:
         if len(self._gathering.counts) > MAX_FIELDS:
             return self._gathering.split(MAX_FIELDS)
-        batch, self._gathering = self._gathering, _Batch()
+        batch, self._gathering = self._gathering, _Gathering()
         self._clicked.clear()
         return batch
 
-    async def _insist(self, action: Callable[[], Awaitable[None]]) -> None:
-        """Repeats the action until it succeeds, ever more slowly."""
+    async def _store(self, batch: _Gathering, numbered: NumberedBatch) -> None:
+        """Returns when the batch is in Redis or on disk, however long that takes."""
         pause = _FIRST_BACKOFF
         while True:
-            try:
-                await action()
-            except (RedisError, OSError) as error:
-                self.presence.lost(error)
-                await self._connection.disconnect(nowait=True)
-                for batch in (self._gathering, self._under_way):
-                    if batch is not None:
-                        batch.release()
-                # Jitter: many writers must not come back in step.
-                await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - no secret
-                pause = min(pause * 2, _LAST_BACKOFF)
-            else:
-                self.presence.found()
-                return
+            async with self._turn:
+                if self._direct and await self._store_in_redis(batch, numbered):
+                    break
+                if await self._store_on_disk(numbered):
+                    break
+            await asyncio.sleep(_jittered(pause))
+            pause = min(pause * 2, _LAST_BACKOFF)
+        if not self._storable:
+            logger.warning("clicks are stored again before they are answered")
+            self._storable = True
 
-    async def _ping(self) -> None:
-        await self._connection.connect()
-        await self._connection.send_command("PING")
-        await self._connection.read_response()
-
-    async def _send(self, number: int, batch: _Batch) -> None:
-        arguments: list[str | int] = [PENDING, APPLIED, self.writer, number]
-        for name, clicks in batch.counts.items():
-            arguments += (name, clicks)
-        await self._connection.connect()
+    async def _store_in_redis(self, batch: _Gathering, numbered: NumberedBatch) -> bool:
+        waited = time.monotonic() - batch.began if batch.answers else 0.0
+        # Redis gets half the time at least, however long the batch before took.
+        patience = max(self._commit_timeout - waited, self._commit_timeout / 2)
         try:
-            await self._evaluate("EVALSHA", RECORD.sha, arguments)
-        except NoScriptError:
-            await self._evaluate("EVAL", RECORD.text, arguments)
+            async with asyncio.timeout(patience):
+                await self._add([numbered])
+        except (RedisError, OSError) as error:
+            await self._lose_redis(error)
+            return False
+        return True
 
-    async def _evaluate(self, command: str, script: str, arguments: list[str | int]) -> None:
-        await self._connection.send_command(command, script, 2, *arguments)
-        await self._connection.read_response()
+    async def _store_on_disk(self, numbered: NumberedBatch) -> bool:
+        writing = asyncio.ensure_future(self._on_disk(partial(self._append, numbered)))
+        await asyncio.wait({writing}, timeout=_DISK_PATIENCE)
+        if not writing.done():
+            self._let_go(TimeoutError(f"nothing was written for {_DISK_PATIENCE:g} s"))
+        try:
+            await writing
+        except OSError as error:
+            self._let_go(error)
+            return False
+        self.disk.found()
+        return True
+
+    def _append(self, numbered: NumberedBatch) -> None:
+        if self._spool is None:
+            self._spool = Spool.create(self._spool_dir, self.writer)
+        self._spool.append(numbered, sent=numbered.number <= self._sent)
+        try:
+            self._spool.compact()
+        except OSError as error:
+            logger.warning("the spool can't be made smaller: %s", error)
+
+    def _let_go(self, error: OSError) -> None:
+        """Answers everyone although nothing is stored: a visitor does not wait for a counter."""
+        self.disk.lost(error)
+        if self._storable:
+            logger.error("%d clicks are neither in Redis nor on disk", self.unconfirmed_clicks)
+        self._storable = False
+        for batch in (self._under_way, self._gathering):
+            if batch is not None:
+                batch.release()
+
+    async def _add(self, batches: Sequence[NumberedBatch]) -> None:
+        """Sends batches, which are confirmed, or given up, when this returns."""
+        sent, self._sent = self._sent, max(self._sent, batches[-1].number)
+        last = await self._channel.add(self.writer, self._confirmed, batches)
+        if last < self._confirmed:
+            logger.error(
+                "Redis has lost its memory: of this writer's %d batches that it confirmed it knows "
+                "the first %d; clicks that were not flushed yet are lost",
+                self._confirmed,
+                last,
+            )
+            self._confirmed = last
+            # What was sent before may have been counted and flushed: it must not count twice.
+            doubtful = [batch for batch in batches if batch.number <= sent]
+            batches = batches[len(doubtful) :]
+            if doubtful:
+                clicks = sum(batch.clicks for batch in doubtful)
+                logger.error("%d clicks that it may have had are not sent again", clicks)
+            if batches:
+                await self._channel.add(self.writer, last, batches)
+        if batches:
+            self._confirmed = batches[-1].number
+        self._stored_at = time.monotonic()
+
+    async def _return_to_redis(self) -> None:
+        """Whenever Redis was lost: tries to reach it, ever more slowly, and sends the spool."""
+        while True:
+            await self._redis_lost.wait()
+            pause = _FIRST_BACKOFF
+            while self._redis_lost.is_set():
+                # Jitter: many writers must not come back in step.
+                await asyncio.sleep(_jittered(pause))
+                pause = min(pause * 2, _LAST_BACKOFF)
+                try:
+                    await self._channel.ping()
+                    await self._send_spool()
+                except (RedisError, OSError) as error:
+                    await self._lose_redis(error)
+
+    async def _send_spool(self) -> None:
+        """Sends what is on disk, and at the end goes back to sending clicks to Redis directly."""
+        while self._spool is not None:
+            await self._send_head(self._spool, patience=None)
+            if self._spool.fields <= _LAST_FIELDS:
+                break
+        # Now new clicks wait, so that nothing more comes into the spool.
+        async with self._turn:
+            while self._spool is not None and not self._spool.empty:
+                await self._send_head(self._spool, self._commit_timeout)
+            if self._spool is not None:
+                await self._on_disk(self._spool.remove)
+                self._spool = None
+            self._find_redis()
+
+    async def _send_head(self, spool: Spool, patience: float | None) -> None:
+        batches = await self._on_disk(spool.head)
+        if batches:
+            # What touches the disk is never cut short: nobody would know how far it came.
+            async with asyncio.timeout(patience):
+                await self._add(batches)
+            await self._on_disk(partial(spool.confirm, batches[-1].number))
+
+    def _find_redis(self) -> None:
+        self.presence.found()
+        self._direct = True
+        self._redis_lost.clear()
+
+    async def _lose_redis(self, error: Exception) -> None:
+        # A time-out has no text of its own.
+        self.presence.lost(error if str(error) else TimeoutError("it took too long"))
+        self._direct = False
+        self._redis_lost.set()
+        await self._channel.close()
+
+    async def _on_disk(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._disk_thread, work)
+
+
+def _jittered(seconds: float) -> float:
+    return seconds * random.uniform(0.5, 1)  # noqa: S311 - no secret
+
+
+def _resolve(stored: asyncio.Future[None]) -> None:
+    if not stored.done():
+        stored.set_result(None)

@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     redirector_port: Port = Field(8000, description="Port of the redirector.")
     api_port: Port = Field(8001, description="Port of the API.")
     data_dir: Path = Field(
-        Path("var"), description="Directory of the database and the embedded Redis."
+        Path("var"), description="Directory of the database, the embedded Redis and the spools."
     )
     database_url: Annotated[str, AfterValidator(_database_url)] | None = Field(
         None, description="SQLAlchemy URL of the database; unset = `waymark.db` in `DATA_DIR`."
@@ -159,6 +159,11 @@ class Settings(BaseSettings):
     def redis_dir(self) -> Path:
         """Where the embedded Redis keeps its data, its socket and its pid."""
         return self.data_dir / "redis"
+
+    @property
+    def spool_dir(self) -> Path:
+        """Where redirectors keep clicks while Redis is away."""
+        return self.data_dir / "spool"
 
     @property
     def redis_socket(self) -> Path:

@@ -1,22 +1,51 @@
--- Adds a writer's batch of clicks to the pending counters, once.
+-- Adds a writer's batches of clicks to the pending counters, each once.
 --
--- KEYS[1]  {clicks}:pending   hash of "campaign_id:hour:audience" -> clicks
+-- KEYS[1]  {clicks}:pending   hash of "campaign_id:hour:audience" -> clicks; and "id", under which it
+--                             will be flushed, and "run", the server's run id when it was begun
 -- KEYS[2]  {clicks}:applied   hash of writer -> number of its last applied batch
+-- KEYS[3]  {clicks}:sealed    list of the ids of sealed batches
 -- ARGV[1]  the writer's id
--- ARGV[2]  the batch's number: 1, 2, 3 ... for each writer
--- ARGV[3]  field, ARGV[4] clicks, and so on in pairs
+-- ARGV[2]  the server's run id
+-- ARGV[3]  {clicks}:flushing: prefix of the keys of sealed batches, in the same slot
+-- ARGV[4]  an id for the pending hash, should it begin with these batches; never used before
+-- ARGV[5]  the number of the writer's last batch that this server confirmed
+-- ARGV[6]  the batches, in the order of their numbers, each: its number, how many fields it has,
+--          then field, clicks, field, clicks ...
 --
--- Returns 1 when the batch was added, 0 when it had been before (its reply was lost).
+-- Returns the number of the writer's last applied batch. When that is lower than the last that was
+-- sent here, the server has forgotten what it had confirmed (it lost its memory, or has an older
+-- copy of it), and nothing was added: the writer decides what is still to be sent.
 --
--- Redis does not roll a failed script back. Nothing here fails half-way: a wrong type of either key
--- fails at the first command that touches it, before anything was added, and so does a full memory
--- or disk.
+-- Counters that were begun before the server started may come from a copy that is older than what
+-- was flushed. They are sealed under their own id, by which the ledger knows them; new clicks must
+-- not be added to them.
+--
+-- Redis does not roll a failed script back. Nothing here fails half-way: a wrong type of a key fails
+-- at the first command that touches it, before anything was added, and so does a full memory or
+-- disk.
 local last = tonumber(redis.call("HGET", KEYS[2], ARGV[1]) or "0")
-if tonumber(ARGV[2]) <= last then
-  return 0
+if last < tonumber(ARGV[5]) then
+  return last
 end
-for i = 3, #ARGV, 2 do
-  redis.call("HINCRBY", KEYS[1], ARGV[i], ARGV[i + 1])
+local run = redis.call("HGET", KEYS[1], "run")
+if run ~= ARGV[2] then
+  if run then
+    local id = redis.call("HGET", KEYS[1], "id")
+    redis.call("RENAME", KEYS[1], ARGV[3] .. id)
+    redis.call("RPUSH", KEYS[3], id)
+  end
+  redis.call("HSET", KEYS[1], "run", ARGV[2], "id", ARGV[4])
 end
-redis.call("HSET", KEYS[2], ARGV[1], ARGV[2])
-return 1
+local i = 6
+while i < #ARGV do
+  local number, after = tonumber(ARGV[i]), i + 2 + 2 * tonumber(ARGV[i + 1])
+  if number > last then
+    for field = i + 2, after - 1, 2 do
+      redis.call("HINCRBY", KEYS[1], ARGV[field], ARGV[field + 1])
+    end
+    last = number
+  end
+  i = after
+end
+redis.call("HSET", KEYS[2], ARGV[1], last)
+return last

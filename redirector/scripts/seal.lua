@@ -1,14 +1,19 @@
--- Seals the pending counters under a batch id, so that they change no more and can be flushed.
+-- Seals the pending counters under their id, so that they change no more and can be flushed.
 --
--- KEYS[1]  {clicks}:pending        hash of "campaign_id:hour:audience" -> clicks
--- KEYS[2]  {clicks}:sealed         list of the ids of sealed batches, oldest first
--- KEYS[3]  {clicks}:flushing:<id>  the hash that the pending one becomes
--- ARGV[1]  the id
+-- KEYS[1]  {clicks}:pending  hash of "campaign_id:hour:audience" -> clicks, with its own "id"
+-- KEYS[2]  {clicks}:sealed   list of the ids of sealed batches, oldest first
+-- ARGV[1]  {clicks}:flushing: prefix of the keys of sealed batches, in the same slot
 --
 -- Returns the ids of all sealed batches, oldest first. While one waits nothing more is sealed: what
 -- comes meanwhile adds up in the pending counters, so that SQL's absence makes no heap of batches.
-if redis.call("LLEN", KEYS[2]) == 0 and redis.call("EXISTS", KEYS[1]) == 1 then
-  redis.call("RENAME", KEYS[1], KEYS[3])
-  redis.call("RPUSH", KEYS[2], ARGV[1])
+--
+-- The id is as old as the first click (scripts/record.lua): a copy of these counters, come back
+-- after they were flushed, has it too, and the ledger refuses it.
+if redis.call("LLEN", KEYS[2]) == 0 then
+  local id = redis.call("HGET", KEYS[1], "id")
+  if id then
+    redis.call("RENAME", KEYS[1], ARGV[1] .. id)
+    redis.call("RPUSH", KEYS[2], id)
+  end
 end
 return redis.call("LRANGE", KEYS[2], 0, -1)

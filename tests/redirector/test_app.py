@@ -9,12 +9,13 @@ import httpx
 import pytest
 
 from redirector.app import create_app
-from redirector.counters import PENDING
 from redirector.protocol import Protocol
+from tests.redirector.counting import counted
 from tests.redis_server import RedisServer
 from tests.serving import serving
 from tests.waiting import until
 from tracking import campaigns
+from tracking.clicks import Audience
 from tracking.database import Database
 from tracking.organizers import ensure_event
 from tracking.settings import Settings
@@ -34,14 +35,9 @@ class Redirector:
 
     def clicks(self) -> dict[str, int]:
         """What Redis has counted, by audience."""
-        with self.redis.client() as client:
-            counters = client.hgetall(PENDING).items()
-        totals: dict[str, int] = {}
-        for name, clicks in counters:
-            campaign_id, _, audience = name.decode().split(":")
-            assert int(campaign_id) == self.campaign_id
-            totals[audience] = totals.get(audience, 0) + int(clicks)
-        return totals
+        totals = counted(self.redis)
+        assert all(campaign_id == self.campaign_id for campaign_id, _ in totals)
+        return {audience.value: clicks for (_, audience), clicks in totals.items()}
 
     async def send(self, request: bytes, *, then_close: bool = False) -> bytes:
         """Sends bytes as they are; all that comes back until the server closes.
@@ -210,7 +206,14 @@ async def test_an_absolute_target_is_a_request_for_its_path(redirector: Redirect
 async def test_health(redirector: Redirector) -> None:
     """The health page says what the process knows of Redis and SQL."""
     answer = await redirector.client.get("/healthz")
-    assert answer.json() == {"status": "ok", "sql": "ok", "redis": "ok", "unconfirmed_clicks": 0}
+    assert answer.json() == {
+        "status": "ok",
+        "sql": "ok",
+        "redis": "ok",
+        "durability": "every answer is on disk",
+        "spooled_clicks": 0,
+        "unconfirmed_clicks": 0,
+    }
     assert (await redirector.client.post("/healthz")).status_code == 405
 
 
@@ -233,21 +236,17 @@ async def test_redirects_go_on_without_redis(
 
         async def degraded() -> bool:
             report = (await client.get("/healthz")).json()
-            return (report["status"], report["unconfirmed_clicks"]) == ("degraded", 20)
+            return (report["status"], report["spooled_clicks"]) == ("degraded", 20)
 
         await until(degraded)
         own_redis.start()
 
         async def confirmed() -> bool:
             report = (await client.get("/healthz")).json()
-            return bool(report["unconfirmed_clicks"] == 0)
+            return (report["status"], report["spooled_clicks"]) == ("ok", 0)
 
         await until(confirmed)
-    with own_redis.client() as redis:
-        counters = redis.hgetall(PENDING)
-    assert {name.split(b":")[0]: int(clicks) for name, clicks in counters.items()} == {
-        str(campaign.id).encode(): 20
-    }
+    assert counted(own_redis) == {(campaign.id, Audience.HUMAN): 20}
 
 
 async def test_without_sql_links_can_not_be_looked_up(

@@ -17,9 +17,11 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from redirector.counters import APPLIED, PENDING, RECORD, SEALED, connection_pool, field, flushing
+from redirector.batches import NumberedBatch
+from redirector.counters import PENDING, SEALED, connection_pool, field, flushing
 from redirector.flusher import Flusher
 from tests.proxy import Fault, Proxy
+from tests.redirector.counting import connect
 from tests.redis_server import RedisServer
 from tracking import campaigns, clicks
 from tracking.clicks import Audience, Hour
@@ -88,22 +90,23 @@ class Flushing(RuleBasedStateMachine):
         with self.server.client() as client:
             client.flushall()
         self.redis = redis_of(self.server.url)
+        self.channel = connect(self.server.url)
         url = f"sqlite+aiosqlite:///{self.directory / 'waymark.db'}"
         self.database = Database(url, 5)
         self.crashing = CrashingDatabase(url, 5)
         self.runner.run(self.database.migrate())
         self.ids = self.runner.run(make_campaigns(self.database))
         self.expected = Counter(dict.fromkeys(self.ids, 0))
-        self.sent: dict[int, list[list[str | int]]] = {0: [], 1: [], 2: []}
+        self.sent: dict[int, list[NumberedBatch]] = {0: [], 1: [], 2: []}
         self.known: dict[int, list[str]] = {0: [], 1: []}
 
     def flusher(self, database: Database | None = None) -> Flusher:
         """A flusher that knows nothing, as after a start."""
         return Flusher(self.redis, database or self.database)
 
-    async def evaluate(self, batch: list[str | int]) -> None:
+    async def send(self, writer: int, batch: NumberedBatch) -> None:
         """Sends a batch as the recorder does."""
-        await self.redis.eval(RECORD.text, 2, PENDING, APPLIED, *batch)
+        await self.channel.add(f"writer {writer}", 0, [batch])
 
     @rule(writer=writers, campaign=st.integers(0, CAMPAIGNS - 1), count=st.integers(1, 9))
     def record(self, writer: int, campaign: int, count: int) -> None:
@@ -111,16 +114,16 @@ class Flushing(RuleBasedStateMachine):
         people = field(self.ids[campaign], HOUR, Audience.HUMAN)
         bots = field(self.ids[campaign], HOUR, Audience.BOT)
         number = len(self.sent[writer]) + 1
-        batch: list[str | int] = [f"writer {writer}", number, people, count, bots, 1]
+        batch = NumberedBatch(number, {people: count, bots: 1})
         self.sent[writer].append(batch)
         self.expected[self.ids[campaign]] += count
-        self.runner.run(self.evaluate(batch))
+        self.runner.run(self.send(writer, batch))
 
     @rule(writer=writers, back=st.integers(0, 3))
     def send_again(self, writer: int, back: int) -> None:
         """A batch arrives again, since its reply was lost or a network held a copy."""
         for batch in self.sent[writer][-1 - back : len(self.sent[writer]) - back]:
-            self.runner.run(self.evaluate(batch))
+            self.runner.run(self.send(writer, batch))
 
     @rule(flusher=flushers)
     def seal(self, flusher: int) -> None:
@@ -175,6 +178,7 @@ class Flushing(RuleBasedStateMachine):
         assert await click_counts(self.database) == dict(self.expected)
         assert await self.redis.exists(PENDING, SEALED) == 0
         assert [key async for key in self.redis.scan_iter(flushing("*").replace("{", "[{]"))] == []
+        await self.channel.close()
         await self.redis.aclose()
         await self.redis.connection_pool.disconnect()
         await self.database.close()
@@ -203,13 +207,13 @@ async def test_flushers_that_lose_replies_count_exactly(
 ) -> None:
     """Three flushers at once, each losing every second reply of Redis, count each click once."""
     ids = await make_campaigns(database)
-    writer = redis_of(redis.url)
+    writer, channel = redis_of(redis.url), connect(redis.url)
     async with Proxy(redis.socket).running() as proxy:
         unreliable = redis_of(proxy.url)
         flushers = [Flusher(unreliable, database) for _ in range(3)]
         for number in range(1, 41):
             name = field(ids[number % CAMPAIGNS], HOUR, Audience.HUMAN)
-            await writer.eval(RECORD.text, 2, PENDING, APPLIED, "writer", number, name, number)
+            await channel.add("writer", number - 1, [NumberedBatch(number, {name: number})])
             proxy.fault = Fault.LOSE_REPLY if number % 2 else Fault.NONE
             outcomes = await asyncio.gather(
                 *(flusher.flush() for flusher in flushers), return_exceptions=True
@@ -224,6 +228,7 @@ async def test_flushers_that_lose_replies_count_exactly(
     for number in range(1, 41):
         expected[ids[number % CAMPAIGNS]] += number
     assert await click_counts(database) == expected
+    await channel.close()
     await writer.aclose()
     await writer.connection_pool.disconnect()
 
@@ -235,7 +240,7 @@ async def test_strange_counters_stop_nothing(
     ids = await make_campaigns(database)
     client = redis_of(redis.url)
     strange = ["", "x", "1:2", "1:2:nobody", "one:2:human", "1:2:human:4"]
-    await client.hset(PENDING, mapping=dict.fromkeys(strange, 1))
+    await client.hset(PENDING, mapping={"id": "batch", **dict.fromkeys(strange, 1)})
     await client.hset(PENDING, field(ids[0], HOUR, Audience.HUMAN), 5)
     await Flusher(client, database).flush()
     assert (await click_counts(database))[ids[0]] == 5

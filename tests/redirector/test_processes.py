@@ -118,6 +118,12 @@ class Ready:
     event_id: int
     campaign_id: int
 
+    def five_clicks(self) -> None:
+        """Counts five clicks in Redis."""
+        name = field(self.campaign_id, HOUR, Audience.HUMAN)
+        with self.redis.client() as redis:
+            redis.hset(PENDING, mapping={"id": "batch", name: 5})
+
 
 @pytest.fixture
 async def ready(short_dir: Path) -> AsyncIterator[Ready]:
@@ -143,7 +149,9 @@ async def test_the_last_flush_takes_all(short_dir: Path, ready: Ready) -> None:
         # The first flush is over once the flusher has reported itself.
         await until(lambda: _reported(ready.database))
         with ready.redis.client() as redis:
-            redis.hset(PENDING, field(ready.campaign_id, HOUR, Audience.HUMAN), "5")
+            redis.hset(
+                PENDING, mapping={"id": "batch", field(ready.campaign_id, HOUR, Audience.HUMAN): 5}
+            )
         flusher.send_signal(signal.SIGTERM)
         finished(flusher)
     assert await _counted(ready.database, ready.event_id, 5)
@@ -157,7 +165,10 @@ async def test_a_locked_database_delays_the_flush(short_dir: Path, ready: Ready)
         with closing(sqlite3.connect(short_dir / "waymark.db")) as other:
             other.execute("BEGIN IMMEDIATE")
             with ready.redis.client() as redis:
-                redis.hset(PENDING, field(ready.campaign_id, HOUR, Audience.HUMAN), "5")
+                redis.hset(
+                    PENDING,
+                    mapping={"id": "batch", field(ready.campaign_id, HOUR, Audience.HUMAN): 5},
+                )
             assert flusher.stderr is not None
             while "SQL is away" not in flusher.stderr.readline():
                 pass

@@ -6,32 +6,48 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from redis.asyncio.connection import AbstractConnection
 
-from redirector.counters import APPLIED, PENDING, RECORD, connection_pool
-from redirector.recorder import MAX_FIELDS, Recorder
+from redirector.adoption import Adopter
+from redirector.batches import MAX_FIELDS, NumberedBatch
+from redirector.counters import APPLIED
+from redirector.recorder import Recorder
+from redirector.spool import survey
 from tests.proxy import Fault, Proxy
+from tests.redirector import counting
+from tests.redirector.counting import connect
+from tests.redirector.disk import room_for
 from tests.redis_server import RedisServer
 from tests.waiting import until
 from tracking.clicks import Audience
-from tracking.settings import Settings
 
-
-def connect(url: str) -> AbstractConnection:
-    """A connection as the redirector makes it."""
-    connection: AbstractConnection = connection_pool(
-        Settings(redis_url=url), client_name="test"
-    ).make_connection()
-    return connection
+# A batch of one click, under whichever number it is.
+ONE_CLICK = {"1:500000:human": 1}
 
 
 @asynccontextmanager
-async def recording(url: str, commit_timeout: float = 30) -> AsyncIterator[Recorder]:
-    """A recorder at work; by default a click waits until it is confirmed."""
-    recorder = Recorder(connect(url), commit_timeout)
-    recorder.start()
-    yield recorder
-    await recorder.close(10)
+async def recording(
+    url: str, spool_dir: Path, commit_timeout: float = 30
+) -> AsyncIterator[Recorder]:
+    """A recorder at work; by default a click waits for Redis for very long."""
+    recorder = Recorder(connect(url), spool_dir, commit_timeout)
+    await recorder.start()
+    try:
+        yield recorder
+    finally:
+        await recorder.close(10)
+
+
+@pytest.fixture
+def spool_dir(tmp_path: Path) -> Path:
+    """Where the test's recorders keep clicks while Redis is away."""
+    return tmp_path / "spool"
+
+
+async def all_in_redis(recorder: Recorder) -> None:
+    """Waits until nothing is left in memory or on disk."""
+    await until(lambda: recorder.unconfirmed_clicks == 0)
+    await until(lambda: not recorder.presence.away)
+    assert recorder.spooled_clicks == 0
 
 
 async def click(recorder: Recorder, campaign_id: int) -> None:
@@ -41,12 +57,7 @@ async def click(recorder: Recorder, campaign_id: int) -> None:
 
 def counted(server: RedisServer) -> dict[int, int]:
     """Clicks by campaign, as Redis has them."""
-    with server.client() as client:
-        totals: dict[int, int] = {}
-        for name, clicks in client.hgetall(PENDING).items():
-            campaign_id = int(name.split(b":")[0])
-            totals[campaign_id] = totals.get(campaign_id, 0) + int(clicks)
-        return totals
+    return {id: clicks for (id, _), clicks in counting.counted(server).items()}
 
 
 def scripts_run(server: RedisServer) -> int:
@@ -56,17 +67,17 @@ def scripts_run(server: RedisServer) -> int:
         return int(stats.get("cmdstat_evalsha", {"calls": 0})["calls"])
 
 
-async def test_a_click_is_in_redis_before_its_redirect(redis: RedisServer) -> None:
+async def test_a_click_is_in_redis_before_its_redirect(redis: RedisServer, spool_dir: Path) -> None:
     """Once the future is done, the click is stored."""
-    async with recording(redis.url) as recorder:
+    async with recording(redis.url, spool_dir) as recorder:
         await click(recorder, 7)
         assert counted(redis) == {7: 1}
         assert recorder.unconfirmed_clicks == 0
 
 
-async def test_clicks_share_batches(redis: RedisServer) -> None:
+async def test_clicks_share_batches(redis: RedisServer, spool_dir: Path) -> None:
     """A thousand clicks at once take a handful of round trips, and all are counted."""
-    async with recording(redis.url) as recorder:
+    async with recording(redis.url, spool_dir) as recorder:
         await click(recorder, 1)
         before = scripts_run(redis)
         await asyncio.gather(*(click(recorder, number % 10) for number in range(1000)))
@@ -74,89 +85,153 @@ async def test_clicks_share_batches(redis: RedisServer) -> None:
         assert scripts_run(redis) - before <= 3
 
 
-async def test_lost_replies_count_once(redis: RedisServer) -> None:
+async def test_lost_replies_count_once(redis: RedisServer, spool_dir: Path) -> None:
     """A batch whose reply was lost is sent again under its number, and counts once."""
-    async with Proxy(redis.socket).running() as proxy, recording(proxy.url) as recorder:
+    async with Proxy(redis.socket).running() as proxy, recording(proxy.url, spool_dir) as recorder:
         await click(recorder, 1)
         proxy.fault = Fault.LOSE_REPLY
-        clicks = [asyncio.create_task(click(recorder, 1)) for _ in range(5)]
+        await asyncio.gather(*(click(recorder, 1) for _ in range(5)))
         await until(lambda: proxy.lost_replies >= 3)
+        await asyncio.gather(*(click(recorder, 1) for _ in range(5)))
         proxy.fault = Fault.NONE
-        await asyncio.gather(*clicks)
-        await until(lambda: recorder.unconfirmed_clicks == 0)
-        assert counted(redis) == {1: 6}
+        await all_in_redis(recorder)
+        assert counted(redis) == {1: 11}
 
 
-async def test_an_old_copy_of_a_batch_changes_nothing(redis: RedisServer) -> None:
+async def test_an_old_copy_of_a_batch_changes_nothing(redis: RedisServer, spool_dir: Path) -> None:
     """What comes out of a network's depths later, with a number that was applied, is not added."""
-    async with recording(redis.url) as recorder:
+    async with recording(redis.url, spool_dir) as recorder:
         await click(recorder, 1)
         await click(recorder, 1)
-        with redis.client() as client:
-            arguments = [recorder.writer, 1, "1:500000:human", 1]
-            assert client.eval(RECORD.text, 2, PENDING, APPLIED, *arguments) == 0
+        other = connect(redis.url)
+        assert await other.add(recorder.writer, 0, [NumberedBatch(1, ONE_CLICK)]) == 2
+        await other.close()
         assert counted(redis) == {1: 2}
 
 
-async def test_a_frozen_redis_holds_no_redirect(own_redis: RedisServer) -> None:
-    """Redirects go on at the time-out, and the clicks arrive when Redis goes on."""
-    async with recording(own_redis.url, commit_timeout=0.05) as recorder:
+async def test_a_frozen_redis_holds_no_redirect(own_redis: RedisServer, spool_dir: Path) -> None:
+    """At the time-out clicks are on disk and answered, and in Redis when it goes on."""
+    async with recording(own_redis.url, spool_dir, commit_timeout=0.05) as recorder:
         await click(recorder, 1)
         own_redis.freeze()
         for _ in range(5):
             await click(recorder, 1)
-        # Its silence is not yet an error: that takes ten times longer.
-        assert not recorder.presence.away
-        assert recorder.unconfirmed_clicks == 5
+        assert (recorder.unconfirmed_clicks, recorder.spooled_clicks) == (0, 5)
         own_redis.thaw()
-        await until(lambda: recorder.unconfirmed_clicks == 0)
+        await all_in_redis(recorder)
         assert counted(own_redis) == {1: 6}
+        assert survey(spool_dir) == []
 
 
 async def test_a_killed_redis_loses_nothing_confirmed(
-    own_redis: RedisServer, caplog: pytest.LogCaptureFixture
+    own_redis: RedisServer, spool_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """`kill -9` of Redis keeps what was confirmed; the rest follows; the log says both once."""
-    async with recording(own_redis.url, commit_timeout=0.05) as recorder:
+    async with recording(own_redis.url, spool_dir, commit_timeout=0.05) as recorder:
         for _ in range(50):
             await click(recorder, 1)
         own_redis.kill()
         for _ in range(20):
             await click(recorder, 1)
-        await until(lambda: recorder.presence.away)
-        assert recorder.record(1, Audience.HUMAN) is None
+        assert recorder.presence.away
+        [spool] = survey(spool_dir)
+        assert (spool.clicks, spool.owned, spool.torn) == (20, True, 0)
         own_redis.start()
-        await until(lambda: recorder.unconfirmed_clicks == 0)
-        assert counted(own_redis) == {1: 71}
+        await all_in_redis(recorder)
+        assert counted(own_redis) == {1: 70}
     messages = [record.message for record in caplog.records]
     assert sum("is away" in message for message in messages) == 1
     assert sum("is back" in message for message in messages) == 1
 
 
-async def test_nobody_waits_for_a_redis_that_is_known_to_be_away(own_redis: RedisServer) -> None:
-    """Whoever waits when Redis is lost is let go, however long the time-out."""
-    async with recording(own_redis.url, commit_timeout=3600) as recorder:
+async def test_nobody_waits_for_a_redis_that_is_known_to_be_away(
+    own_redis: RedisServer, spool_dir: Path
+) -> None:
+    """Whoever waits when Redis is lost is answered from the disk, however long the time-out."""
+    async with recording(own_redis.url, spool_dir, commit_timeout=3600) as recorder:
         await click(recorder, 1)
         own_redis.kill()
         async with asyncio.timeout(20):
             await click(recorder, 1)
-        assert recorder.unconfirmed_clicks == 1
+            await click(recorder, 1)
+        assert recorder.spooled_clicks == 2
         own_redis.start()
+        await all_in_redis(recorder)
+        assert counted(own_redis) == {1: 3}
+
+
+async def test_an_ended_writers_spool_is_adopted(own_redis: RedisServer, spool_dir: Path) -> None:
+    """What a dead process left on disk is counted by one that lives, and only once."""
+    async with recording(own_redis.url, spool_dir, commit_timeout=0.05) as recorder:
+        await click(recorder, 1)
+        own_redis.freeze()
+        for _ in range(5):
+            await click(recorder, 1)
+        adopter = Adopter(connect(own_redis.url), spool_dir)
+        await adopter.adopt()
+        assert recorder.spooled_clicks == 5  # its owner lives
+    # The owner has ended without Redis; the batch that it sent to the frozen one is counted there.
+    own_redis.thaw()
+    assert [spool.owned for spool in survey(spool_dir)] == [False]
+    await adopter.adopt()
+    await adopter.close()
+    assert counted(own_redis) == {1: 6}
+    assert survey(spool_dir) == []
+
+
+async def test_with_a_full_disk_redirects_go_on(
+    own_redis: RedisServer, spool_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without Redis and disk clicks wait in memory, which health and log say; then all count."""
+    async with recording(own_redis.url, spool_dir, commit_timeout=0.05) as recorder:
+        await click(recorder, 1)
+        own_redis.kill()
+        await click(recorder, 1)
+        with room_for(0):
+            for _ in range(30):
+                await click(recorder, 1)
+            assert (recorder.unconfirmed_clicks, recorder.spooled_clicks) == (30, 1)
         await until(lambda: recorder.unconfirmed_clicks == 0)
+        assert recorder.spooled_clicks == 31
+        await click(recorder, 1)
+        own_redis.start()
+        await all_in_redis(recorder)
+        assert counted(own_redis) == {1: 33}
+    assert caplog.text.count("clicks are neither in Redis nor on disk") == 1
 
 
-async def test_an_absence_is_noticed_without_clicks(own_redis: RedisServer) -> None:
+async def test_with_a_full_disk_redis_takes_what_waits(
+    own_redis: RedisServer, spool_dir: Path
+) -> None:
+    """Redis may come back before the disk does: batches go there in the order of their numbers."""
+    async with recording(own_redis.url, spool_dir, commit_timeout=0.05) as recorder:
+        await click(recorder, 1)
+        own_redis.freeze()
+        await click(recorder, 1)
+        await click(recorder, 1)
+        with room_for(0):
+            for _ in range(30):
+                await click(recorder, 1)
+            own_redis.thaw()
+            await all_in_redis(recorder)
+            await click(recorder, 1)
+            assert counted(own_redis) == {1: 34}
+
+
+async def test_an_absence_is_noticed_without_clicks(
+    own_redis: RedisServer, spool_dir: Path
+) -> None:
     """The health page need not wait for a visitor to learn that Redis is gone."""
-    async with recording(own_redis.url) as recorder:
+    async with recording(own_redis.url, spool_dir) as recorder:
         await until(lambda: recorder.presence.known)
         assert str(recorder.presence) == "ok"
         own_redis.kill()
         await until(lambda: str(recorder.presence) == "away")
 
 
-async def test_forgotten_scripts_are_sent_again(redis: RedisServer) -> None:
+async def test_forgotten_scripts_are_sent_again(redis: RedisServer, spool_dir: Path) -> None:
     """SCRIPT FLUSH costs nothing but a round trip."""
-    async with recording(redis.url) as recorder:
+    async with recording(redis.url, spool_dir) as recorder:
         await click(recorder, 1)
         with redis.client() as client:
             client.script_flush()
@@ -164,44 +239,86 @@ async def test_forgotten_scripts_are_sent_again(redis: RedisServer) -> None:
         assert counted(redis) == {1: 2}
 
 
-async def test_what_gathered_while_away_goes_in_parts(redis: RedisServer) -> None:
+async def test_many_counters_go_in_parts(redis: RedisServer, spool_dir: Path) -> None:
     """Many counters go in batches that Redis can digest, and none is lost."""
-    async with recording(redis.url) as recorder:
+    async with recording(redis.url, spool_dir) as recorder:
         for campaign_id in range(3 * MAX_FIELDS + 1):
-            recorder.record(campaign_id, Audience.HUMAN)
+            recorder.record(campaign_id, Audience.HUMAN, lambda: None)
         await until(lambda: recorder.unconfirmed_clicks == 0)
         assert counted(redis) == dict.fromkeys(range(3 * MAX_FIELDS + 1), 1)
         with redis.client() as client:
             assert int(client.hget(APPLIED, recorder.writer) or 0) >= 4
 
 
-async def test_closing_waits_for_the_last_clicks(redis: RedisServer) -> None:
+async def test_closing_waits_for_the_last_clicks(redis: RedisServer, spool_dir: Path) -> None:
     """Clicks that nobody waits for are in Redis when the recorder is closed."""
-    recorder = Recorder(connect(redis.url), 30)
-    recorder.start()
-    for _ in range(10):
-        recorder.record(1, Audience.HUMAN)
-    await recorder.close(10)
+    async with recording(redis.url, spool_dir) as recorder:
+        for _ in range(10):
+            recorder.record(1, Audience.HUMAN, lambda: None)
     assert counted(redis) == {1: 10}
 
 
-async def test_closing_without_redis_says_what_is_lost(
+async def test_closing_without_redis_leaves_clicks_on_disk(
     short_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Closing does not wait for ever, and names the clicks that were never confirmed."""
-    recorder = Recorder(connect(f"unix://{short_dir}/nobody.sock"), 0.01)
-    recorder.start()
-    await click(recorder, 1)
-    await recorder.close(0.01)
-    assert "1 clicks were never confirmed by Redis" in caplog.text
+    """Closing does not wait for Redis, and says how many clicks it leaves."""
+    async with recording(f"unix://{short_dir}/nobody.sock", short_dir, 0.01) as recorder:
+        await click(recorder, 1)
+    assert "1 clicks stay on disk" in caplog.text
+    assert [spool.clicks for spool in survey(short_dir)] == [1]
 
 
-async def test_a_visitor_who_leaves_takes_nobody_along(redis: RedisServer) -> None:
+async def test_closing_without_anything_says_what_is_lost(
+    short_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Closing does not wait for ever, and names the clicks that were never stored."""
+    recorder = Recorder(connect(f"unix://{short_dir}/nobody.sock"), short_dir, 0.01)
+    await recorder.start()
+    with room_for(0):
+        await click(recorder, 1)
+        await recorder.close(0.01)
+    assert "1 clicks were never stored" in caplog.text
+
+
+async def test_a_visitor_who_leaves_takes_nobody_along(redis: RedisServer, spool_dir: Path) -> None:
     """The clicks of a batch share a future; cancelling one request leaves the others waiting."""
-    async with recording(redis.url) as recorder:
+    async with recording(redis.url, spool_dir) as recorder:
         first = asyncio.create_task(click(recorder, 1))
         second = asyncio.create_task(click(recorder, 1))
         await asyncio.sleep(0)
         first.cancel()
         await second
         assert counted(redis) == {1: 2}
+
+
+async def test_a_redis_without_memory_is_found_out(
+    redis: RedisServer, spool_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After FLUSHALL clicks are counted as before, and the log says what happened."""
+    async with recording(redis.url, spool_dir) as recorder:
+        for _ in range(3):
+            await click(recorder, 1)
+        with redis.client() as client:
+            client.flushall()
+        for _ in range(2):
+            await click(recorder, 1)
+        assert counted(redis) == {1: 2}
+    assert caplog.text.count("Redis has lost its memory") == 1
+
+
+async def test_what_redis_may_have_had_is_not_sent_to_an_empty_one(
+    redis: RedisServer, spool_dir: Path
+) -> None:
+    """A batch without a reply may have been flushed: when Redis forgot it, it is given up."""
+    async with Proxy(redis.socket).running() as proxy, recording(proxy.url, spool_dir) as recorder:
+        await click(recorder, 1)
+        proxy.fault = Fault.LOSE_REPLY
+        await click(recorder, 2)
+        await until(lambda: recorder.presence.away)
+        await click(recorder, 3)
+        with redis.client() as client:
+            assert counted(redis)[2] == 1
+            client.flushall()
+        proxy.fault = Fault.NONE
+        await all_in_redis(recorder)
+        assert counted(redis) == {3: 1}

@@ -1,0 +1,162 @@
+"""From a click to Redis exactly once, whatever fails on the way: any order of faults."""
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from redirector.adoption import Adopter
+from redirector.recorder import Recorder
+from redirector.spool import survey
+from tests.proxy import Fault, Proxy
+from tests.redirector.counting import connect, counted
+from tests.redirector.disk import room_for
+from tests.redis_server import RedisServer
+from tests.waiting import until
+from tracking.clicks import Audience
+
+WRITERS = 2
+CAMPAIGN = 7
+COMMIT_TIMEOUT = 0.03
+
+
+class Recording(RuleBasedStateMachine):
+    """Two recorders, an unreliable network, a server that freezes, a disk that fills; crashes."""
+
+    writers = st.integers(0, WRITERS - 1)
+
+    server: RedisServer
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.directory = Path(tempfile.mkdtemp(prefix="waymark-"))
+        with self.server.client() as client:
+            client.flushall()
+        self.answered = self.broken = 0
+        self.proxy = Proxy(self.server.socket)
+        self.network = self.proxy.running()
+        self.runner.run(self.network.__aenter__())
+        self.recorders = [self.runner.run(self.started()) for _ in range(WRITERS)]
+        self.adopter = Adopter(connect(self.server.url), self.directory)
+
+    async def started(self) -> Recorder:
+        """Another process begins."""
+        recorder = Recorder(connect(self.proxy.url), self.directory, COMMIT_TIMEOUT)
+        await recorder.start()
+        return recorder
+
+    @rule(writer=writers, clicks=st.integers(1, 5))
+    def click(self, writer: int, clicks: int) -> None:
+        """Visitors come at once, and each is answered."""
+
+        async def visit() -> None:
+            recorder = self.recorders[writer]
+            await asyncio.gather(*(recorder.count(CAMPAIGN, Audience.HUMAN) for _ in range(clicks)))
+
+        self.runner.run(visit())
+        self.answered += clicks
+
+    @rule(fault=st.sampled_from([Fault.LOSE_REPLY, Fault.NONE]))
+    def network_fails(self, fault: Fault) -> None:
+        """From now on replies are lost, or no longer."""
+        self.proxy.fault = fault
+
+    @rule(writer=writers, clicks=st.integers(1, 3))
+    def freeze(self, writer: int, clicks: int) -> None:
+        """Redis freezes for a while, in which visitors come."""
+        self.server.freeze()
+        self.click(writer, clicks)
+        self.server.thaw()
+
+    @rule(
+        writer=writers, clicks=st.integers(0, 3), after=st.sampled_from([0.0, 0.0005, 0.002, 0.05])
+    )
+    def crash(self, writer: int, clicks: int, after: float) -> None:
+        """A process ends with visitors waiting; what it has on disk stays. Another begins."""
+
+        async def end() -> None:
+            recorder = self.recorders[writer]
+            answered = 0
+
+            def answer() -> None:
+                nonlocal answered
+                answered += 1
+
+            for _ in range(clicks):
+                recorder.record(CAMPAIGN, Audience.HUMAN, answer)
+            await asyncio.sleep(after)
+            for task in recorder._tasks:
+                task.cancel()
+            await asyncio.gather(*recorder._tasks, return_exceptions=True)
+            await recorder._channel.close()
+            recorder._disk_thread.shutdown()
+            if recorder._spool is not None:
+                recorder._spool.close()
+            self.answered += answered
+            self.broken += clicks - answered
+            self.recorders[writer] = await self.started()
+
+        self.runner.run(end())
+
+    @rule(writer=writers, clicks=st.integers(1, 3))
+    def fill_the_disk(self, writer: int, clicks: int) -> None:
+        """Nothing can be written, for a while in which no process ends."""
+        with room_for(0):
+            self.click(writer, clicks)
+        self.proxy.fault = Fault.NONE
+        self.runner.run(until(lambda: self.recorders[writer].unconfirmed_clicks == 0))
+
+    @rule()
+    def adopt(self) -> None:
+        """Whoever lives looks for spools of the dead."""
+        self.runner.run(self.adopter.adopt())
+
+    @rule()
+    def wait(self) -> None:
+        """Time passes."""
+        self.runner.run(asyncio.sleep(0.05))
+
+    def teardown(self) -> None:
+        """Whatever happened: once all is well again, answered clicks are counted once."""
+        try:
+            self.runner.run(self.check())
+        finally:
+            self.runner.close()
+            shutil.rmtree(self.directory)
+
+    async def check(self) -> None:
+        """Lets everything come to rest and compares."""
+        self.proxy.fault = Fault.NONE
+        for recorder in self.recorders:
+            await until(lambda recorder=recorder: not recorder.presence.away)  # type: ignore[misc]
+            await recorder.close(10)
+        await self.adopter.adopt()
+        await self.adopter.close()
+        assert survey(self.directory) == []
+        assert list(self.directory.iterdir()) == []
+        clicks = counted(self.server).get((CAMPAIGN, Audience.HUMAN), 0)
+        assert self.answered <= clicks <= self.answered + self.broken
+        await self.network.__aexit__(None, None, None)
+
+
+def test_any_order_of_faults_counts_every_answered_click_once(own_redis: RedisServer) -> None:
+    """Lost replies, freezes, full disks and crashes change no total."""
+
+    class RecordingHere(Recording):
+        server = own_redis
+
+    run_state_machine_as_test(
+        RecordingHere,
+        settings=hypothesis_settings(
+            max_examples=25,
+            stateful_step_count=20,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow],
+        ),
+    )
