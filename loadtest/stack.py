@@ -14,7 +14,7 @@ from loadtest.process import child, clean_environment, signals_held
 
 LOG = "stack.log"
 
-_WAYMARK = "tracking.cli"
+_WAYMARK = "redirector.cli"
 
 _READY_SECONDS = 60.0
 # `waymark run` kills what has not stopped by itself after 30 seconds.

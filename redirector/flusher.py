@@ -16,8 +16,16 @@ from contextlib import suppress
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from redirector import counters
-from redirector.counters import FLUSHING_PREFIX, PENDING, SEALED, flushing
+from redirector import counters, spool
+from redirector.batches import Writer
+from redirector.counters import (
+    APPLIED,
+    FLUSHING_PREFIX,
+    OBSERVED,
+    PENDING,
+    SEALED,
+    flushing,
+)
 from redirector.presence import Presence
 from tracking import campaigns, clicks, heartbeat, idempotency, process
 from tracking.database import Database
@@ -30,6 +38,9 @@ _HEARTBEAT_SECONDS = 10.0
 _PRUNE_SECONDS = 3600.0
 # Redirectors that could not read the feed for an hour start afresh (redirector/links.py).
 _CHANGES_KEPT_SECONDS = 24 * 3600.0
+# Numbers of writers that ended are of no use to anybody after this time, unless a spool of theirs
+# still waits to be sent.
+WRITERS_KEPT_SECONDS = 24 * 3600
 # The last flush seals once more after each batch it moved; new clicks may come until others stop.
 _LAST_FLUSHES = 10
 
@@ -42,6 +53,7 @@ class Flusher:
         self._database = database
         self._seal = redis.register_script(counters.SEAL.text)
         self._acknowledge = redis.register_script(counters.ACKNOWLEDGE.text)
+        self._idle_writers = redis.register_script(counters.IDLE_WRITERS.text)
 
     async def flush(self) -> int:
         """Moves what waits, orphans of a crashed flush first.
@@ -77,15 +89,36 @@ class Flusher:
         """Drops a batch that is in SQL from Redis."""
         await self._acknowledge(keys=[SEALED, flushing(batch_id)], args=[batch_id])
 
+    async def forget_writers(self, spooling: set[Writer], now: float) -> int:
+        """Drops the numbers of writers that are gone: a living one records now and then.
+
+        To be called more often than once in `WRITERS_KEPT_SECONDS`: it compares with what it saw.
+
+        Args:
+            spooling: writers that still have a spool, whose batches may be there already.
+            now: seconds since the epoch.
+
+        Returns:
+            How many were dropped.
+        """
+        idle: list[bytes] = await self._idle_writers(
+            keys=[APPLIED, OBSERVED], args=[int(now), WRITERS_KEPT_SECONDS]
+        )
+        gone = [writer for writer in idle if writer.decode() not in spooling]
+        if gone:
+            await self._redis.hdel(APPLIED, *gone)
+        return len(gone)
+
 
 class _Service:
     """The flusher as a process: flush, report, tidy, again and again."""
 
-    def __init__(self, flusher: Flusher, database: Database, interval: float) -> None:
+    def __init__(self, flusher: Flusher, database: Database, settings: Settings) -> None:
         self.stopping = asyncio.Event()
         self._flusher = flusher
         self._database = database
-        self._interval = interval
+        self._interval = settings.flush_interval
+        self._spool_dir = settings.spool_dir
         self._redis = Presence("Redis", "flushing goes on when it is back", logger)
         self._sql = Presence("SQL", "clicks wait in Redis", logger)
         self._beat_at = self._pruned_at = float("-inf")
@@ -110,6 +143,8 @@ class _Service:
             await self._prune()
         except DatabaseUnavailableError as error:
             self._sql.lost(error)
+        except (RedisError, OSError) as error:
+            self._redis.lost(error)
 
     async def _flush(self) -> int:
         try:
@@ -140,6 +175,9 @@ class _Service:
             async with self._database.write() as connection:
                 await campaigns.forget_changes(connection, time.time() - _CHANGES_KEPT_SECONDS)
                 await idempotency.forget(connection, time.time() - idempotency.KEPT_SECONDS)
+                await clicks.forget_batches(connection, time.time() - clicks.KEPT_SECONDS)
+            if not self._redis.away:
+                await self._flusher.forget_writers(spool.writers(self._spool_dir), time.time())
             self._pruned_at = now
 
 
@@ -147,7 +185,7 @@ async def _serve(settings: Settings) -> None:
     database = Database.of(settings)
     pool = counters.connection_pool(settings, client_name="waymark-flusher")
     redis = Redis(connection_pool=pool)
-    service = _Service(Flusher(redis, database), database, settings.flush_interval)
+    service = _Service(Flusher(redis, database), database, settings)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, service.stopping.set)

@@ -19,13 +19,14 @@ import re
 import struct
 import zlib
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from redirector.batches import MAX_FIELDS, Field, NumberedBatch, Writer, added_up, merged
+from redirector.batches import MAX_FIELDS, NumberedBatch, Writer, merged
+from tracking.errors import WaymarkError
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ _RECORD = struct.Struct(">IIQ")
 _COMPACT_BYTES = 1024 * 1024
 
 
-class UnreadableSpoolError(Exception):
+class UnreadableSpoolError(WaymarkError):
     """A file that is no spool, or one of a later version: it is left alone."""
 
 
@@ -236,30 +237,28 @@ class Waiting:
     """What a spool file holds, as anyone may read it.
 
     Attributes:
+        batches: some of them may be in Redis already; its number for the writer tells.
         owned: whether a living process owns it.
         torn: bytes at its end that are no record, or not yet.
     """
 
-    name: str
-    batches: int
-    counts: Mapping[Field, int]
+    writer: Writer
+    batches: tuple[NumberedBatch, ...]
     owned: bool
     torn: int
 
     @property
     def clicks(self) -> int:
-        """How many clicks wait in it."""
-        return sum(self.counts.values())
+        """How many clicks are in it."""
+        return sum(batch.clicks for batch in self.batches)
 
 
 def survey(directory: Path) -> list[Waiting]:
     """All spools in the directory, without taking any of them over.
 
-    A batch in them may be in Redis already: only its owner, or who adopts it, finds out.
-
     Raises:
-        OSError: one can't be read.
-        UnreadableSpoolError: likewise.
+        UnreadableSpoolError: one can't be read.
+        OSError: likewise.
     """
     found = []
     for path in _files(directory, SUFFIX):
@@ -270,11 +269,12 @@ def survey(directory: Path) -> list[Waiting]:
         try:
             owned = not _lock(file, fcntl.LOCK_SH)
             content = _read_file(file)
-            counts = added_up(content.batches)
             torn = os.fstat(file).st_size - content.end
-            found.append(Waiting(path.name, len(content.batches), counts, owned, torn))
+        except UnreadableSpoolError as error:
+            raise UnreadableSpoolError(f"{path}: {error}") from None
         finally:
             os.close(file)
+        found.append(Waiting(content.writer, content.batches, owned, torn))
     return found
 
 

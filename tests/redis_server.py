@@ -1,5 +1,6 @@
 """A real Redis server for tests, with the configuration that the embedded one has."""
 
+import shutil
 import signal
 import subprocess
 import time
@@ -57,6 +58,17 @@ class RedisServer:
             self._signal(signal.SIGCONT)
             self._signal(signal.SIGTERM)
             self._wait()
+
+    def save(self) -> Path:
+        """Copies what the stopped server has on disk; where to."""
+        copy = self._settings.data_dir / "copy"
+        shutil.copytree(self._settings.redis_dir, copy, ignore=shutil.ignore_patterns("*.sock"))
+        return copy
+
+    def restore(self, copy: Path) -> None:
+        """Puts a copy in the place of what the stopped server has on disk."""
+        shutil.rmtree(self._settings.redis_dir)
+        shutil.copytree(copy, self._settings.redis_dir)
 
     def freeze(self) -> None:
         """Stops the server in the middle of whatever it does."""

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Select, delete, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tracking import marks, tallies
+from tracking import clicks, marks, tallies
 from tracking.database import upsert
 from tracking.errors import DuplicateCodeError
 from tracking.tables import campaign_changes, campaigns, events, organizers
@@ -156,16 +156,13 @@ async def change(
 
 async def remove(connection: AsyncConnection, event_id: int, id: int) -> bool:
     """Deletes a campaign and all its data; False when the event has none with this id."""
-    statement = (
-        delete(campaigns)
-        .where(campaigns.c.event_id == event_id, campaigns.c.id == id)
-        .returning(campaigns.c.code)
-    )
-    code = (await connection.execute(statement)).scalar_one_or_none()
-    if code is None:
+    campaign = await get(connection, event_id, id)
+    if campaign is None:
         return False
+    await clicks.note_removal(connection, id)
+    await connection.execute(delete(campaigns).where(campaigns.c.id == id))
     await tallies.add(connection, event_id, Kind.CAMPAIGN, -1)
-    await _note_change(connection, code)
+    await _note_change(connection, campaign.code)
     await marks.note_write(connection, event_id)
     return True
 

@@ -1,4 +1,7 @@
-"""The `waymark` command: what an operator does by hand."""
+"""The `waymark` command: what an operator does by hand, as far as SQL goes.
+
+`redirector/cli.py` adds what looks into Redis and spools as well.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -9,10 +12,10 @@ from typing import Annotated, TypeVar
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tracking import campaigns, clicks, orders, organizers, sample, tokens
+from tracking import organizers, sample, tokens
 from tracking.database import Database
 from tracking.errors import UnknownNameError
-from tracking.process import EXIT_FAILURE, reported_errors
+from tracking.process import reported_errors
 from tracking.settings import Settings
 from tracking.stack import Stack
 
@@ -88,7 +91,7 @@ def create_event(
                 connection, organizer, event, shop_url, name=name, organizer_name=organizer_name
             )
 
-    made = _run(work)
+    made = on_database(work)
     shop = made.shop_url or "the one that SHOP_URL names"
     typer.echo(f"event {made.organizer}/{made.slug}, ticket shop: {shop}")
 
@@ -123,7 +126,7 @@ def create_token(
                 name=name,
             )
 
-    typer.echo(_run(work))
+    typer.echo(on_database(work))
 
 
 @token_app.command("list")
@@ -135,7 +138,7 @@ def list_tokens(organizer: Organizer) -> None:
             return await tokens.list_(connection, await _organizer_id(connection, organizer))
 
     header = ("id", "name", "events", "access", "created", "last used", "revoked")
-    for line in _table([header, *map(_row, _run(work))]):
+    for line in table([header, *map(_row, on_database(work))]):
         typer.echo(line)
 
 
@@ -152,7 +155,7 @@ def revoke_token(
             if not await tokens.revoke(connection, id):
                 raise UnknownNameError(f"there is no token {id}")
 
-    _run(work)
+    on_database(work)
     typer.echo(f"token {id} is revoked")
 
 
@@ -163,7 +166,7 @@ def run(
     ),
 ) -> None:
     """Start all processes; give an empty database something to click."""
-    made = _run(sample.ensure)
+    made = on_database(sample.ensure)
     with reported_errors(NAME):
         settings = Settings.load()
         addresses = [
@@ -181,42 +184,15 @@ def migrate() -> None:
     async def work(_: Database) -> None:
         """Every command migrates first."""
 
-    _run(work)
+    on_database(work)
     typer.echo("the database's schema is up to date")
 
 
-@app.command()
-def audit() -> None:
-    """Check that counts agree with what they count: clicks by the hour, and orders."""
+def on_database(work: Callable[[Database], Awaitable[Result]]) -> Result:
+    """Does a command's work on the migrated database; what goes wrong ends the process.
 
-    async def work(database: Database) -> tuple[int, list[str]]:
-        async with database.read() as connection:
-            clicked = [
-                f"{found.code}: click_count is {found.click_count}, "
-                f"its hourly rows add up to {found.hourly_sum}"
-                for found in await clicks.audit(connection)
-            ]
-            ordered = [
-                f"{found.code}: order_count is {found.order_count}, it has {found.orders} orders"
-                for found in await orders.audit(connection)
-            ]
-            return await campaigns.count_all(connection), clicked + ordered
-
-    total, differences = _run(work)
-    for difference in differences:
-        typer.echo(difference)
-    if differences:
-        raise typer.Exit(EXIT_FAILURE)
-    typer.echo(f"the counts of all {total} campaigns agree")
-
-
-def main() -> None:
-    """What the `waymark` script calls."""
-    app(prog_name=NAME)
-
-
-def _run(work: Callable[[Database], Awaitable[Result]]) -> Result:
-    """Does a command's work on the migrated database; what goes wrong ends the process."""
+    Exits as `reported_errors` says.
+    """
     with reported_errors(NAME):
         return asyncio.run(_on_database(Settings.load(), work))
 
@@ -260,14 +236,10 @@ def _time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
     """One line a row, its columns as wide as their widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-
-
-if __name__ == "__main__":
-    main()

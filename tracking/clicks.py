@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
-from sqlalchemy import and_, bindparam, func, select, update
+from sqlalchemy import and_, bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracking import marks
@@ -19,6 +19,12 @@ logger = logging.getLogger(__name__)
 
 Hour = NewType("Hour", int)
 """Whole hours since the epoch, UTC."""
+
+# The row of the ledger that stands for all that are not kept any more.
+_OLDER = "older"
+KEPT_SECONDS = 90 * 24 * 3600.0
+"""For how long the ledger knows a batch: a copy of Redis's data must not be older when it is put
+back. At one flush a second that is under a gigabyte."""
 
 # SQLite allows 32,766 variables in a statement.
 _IDS_PER_QUERY = 10_000
@@ -64,6 +70,21 @@ class Difference:
     hourly_sum: int
 
 
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The ledger against the hourly rows.
+
+    Attributes:
+        batches: batches that the ledger knows.
+        clicks: clicks of the ledger, of all audiences.
+        hourly_sum: clicks of the hourly rows.
+    """
+
+    batches: int
+    clicks: int
+    hourly_sum: int
+
+
 def hour_of(timestamp: float) -> Hour:
     """The hour that a time (seconds since the epoch) falls into."""
     return Hour(int(timestamp // 3600))
@@ -78,13 +99,11 @@ async def apply(connection: AsyncConnection, batch: Batch) -> bool:
     Returns:
         Whether the batch was new.
     """
-    ledger = (
-        upsert(flush_batches).values(id=batch.id, applied_at=time.time()).on_conflict_do_nothing()
-    )
-    if (await connection.execute(ledger)).rowcount == 0:
-        return False
     living = await _living(connection, {count.campaign_id for count in batch.counts})
     counts = [count for count in batch.counts if count.campaign_id in living]
+    clicks = sum(count.clicks for count in counts)
+    if not await _enter(connection, batch.id, clicks):
+        return False
     await _add(connection, counts)
     await marks.note_counts(
         connection,
@@ -98,6 +117,46 @@ async def apply(connection: AsyncConnection, batch: Batch) -> bool:
             len({count.campaign_id for count in dropped}),
         )
     return True
+
+
+async def note_removal(connection: AsyncConnection, campaign_id: int) -> None:
+    """Takes a campaign's clicks out of the ledger. Must come before its deletion, with it."""
+    query = select(func.sum(click_hours.c.clicks)).where(click_hours.c.campaign_id == campaign_id)
+    clicks = (await connection.execute(query)).scalar_one()
+    if clicks:
+        await _enter(connection, f"campaign {campaign_id} was deleted", -clicks)
+
+
+async def forget_batches(connection: AsyncConnection, before: float) -> None:
+    """Replaces the ledger's rows before this time (seconds since the epoch) by one."""
+    statement = delete(flush_batches).where(
+        flush_batches.c.applied_at < before, flush_batches.c.id != _OLDER
+    )
+    removed = await connection.execute(statement.returning(flush_batches.c.clicks))
+    clicks = sum(removed.scalars())
+    if not clicks:
+        return
+    row = upsert(flush_batches).values(id=_OLDER, applied_at=0.0, clicks=clicks)
+    await connection.execute(
+        row.on_conflict_do_update(
+            index_elements=[flush_batches.c.id],
+            set_={"clicks": flush_batches.c.clicks + row.excluded.clicks},
+        )
+    )
+
+
+async def is_applied(connection: AsyncConnection, batch_id: str) -> bool:
+    """Whether the ledger knows the batch."""
+    query = select(flush_batches.c.id).where(flush_batches.c.id == batch_id)
+    return (await connection.execute(query)).first() is not None
+
+
+async def ledger(connection: AsyncConnection) -> Ledger:
+    """The ledger's sums, and those of the hourly rows: they must agree."""
+    entries = select(func.count(), func.coalesce(func.sum(flush_batches.c.clicks), 0))
+    batches, clicks = (await connection.execute(entries.select_from(flush_batches))).one()
+    hours = select(func.coalesce(func.sum(click_hours.c.clicks), 0))
+    return Ledger(batches, clicks, (await connection.execute(hours)).scalar_one())
 
 
 async def audit(connection: AsyncConnection) -> list[Difference]:
@@ -118,6 +177,12 @@ async def audit(connection: AsyncConnection) -> list[Difference]:
         .order_by(campaigns.c.id)
     )
     return [Difference(**row) for row in (await connection.execute(query)).mappings()]
+
+
+async def _enter(connection: AsyncConnection, id: str, clicks: int) -> bool:
+    """Adds a row to the ledger; False when it has one with this id."""
+    entry = upsert(flush_batches).values(id=id, applied_at=time.time(), clicks=clicks)
+    return (await connection.execute(entry.on_conflict_do_nothing())).rowcount > 0
 
 
 async def _living(connection: AsyncConnection, ids: Collection[int]) -> dict[int, int]:

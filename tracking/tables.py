@@ -150,12 +150,15 @@ click_hours = Table(
     sqlite_with_rowid=False,
 )
 
-# The ledger of batches that are in the counts already.
+# The ledger: what changed the hourly rows. Its clicks are theirs, all together.
 flush_batches = Table(
     "flush_batches",
     metadata,
     Column("id", String, primary_key=True),
+    # Seconds since the epoch.
     Column("applied_at", Float, nullable=False),
+    # Negative where a campaign was deleted, and its hourly rows with it.
+    Column("clicks", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
 

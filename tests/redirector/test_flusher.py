@@ -18,8 +18,16 @@ from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from redirector.batches import NumberedBatch
-from redirector.counters import PENDING, SEALED, connection_pool, field, flushing
-from redirector.flusher import Flusher
+from redirector.counters import (
+    APPLIED,
+    OBSERVED,
+    PENDING,
+    SEALED,
+    connection_pool,
+    field,
+    flushing,
+)
+from redirector.flusher import WRITERS_KEPT_SECONDS, Flusher
 from tests.proxy import Fault, Proxy
 from tests.redirector.counting import connect
 from tests.redis_server import RedisServer
@@ -246,5 +254,65 @@ async def test_strange_counters_stop_nothing(
     assert (await click_counts(database))[ids[0]] == 5
     assert "6 counters make no sense" in caplog.text
     assert await client.exists(SEALED) == 0
+    await client.aclose()
+    await client.connection_pool.disconnect()
+
+
+async def test_numbers_of_ended_writers_are_dropped(redis: RedisServer, database: Database) -> None:
+    """A day after its last batch a writer is forgotten, unless it still has a spool."""
+    client, channel = redis_of(redis.url), connect(redis.url)
+    flusher = Flusher(client, database)
+    for writer in ("gone", "spooling", "living"):
+        await channel.add(writer, 0, [NumberedBatch(1, {})])
+
+    def known() -> set[str]:
+        with redis.client() as other:
+            return {writer.decode() for writer in other.hkeys(APPLIED)}
+
+    day = WRITERS_KEPT_SECONDS
+    assert await flusher.forget_writers({"spooling"}, now=1000) == 0
+    await channel.add("living", 1, [NumberedBatch(2, {})])
+    assert await flusher.forget_writers({"spooling"}, now=1000 + day - 1) == 0
+    assert known() == {"gone", "spooling", "living"}
+    assert await flusher.forget_writers({"spooling"}, now=1000 + day) == 1
+    assert known() == {"spooling", "living"}
+    assert await flusher.forget_writers(set(), now=1001 + day) == 1
+    assert await flusher.forget_writers(set(), now=1000 + 2 * day) == 1
+    assert known() == set()
+    assert await flusher.forget_writers(set(), now=1000 + 3 * day) == 0
+    assert await client.exists(OBSERVED) == 0
+    await channel.close()
+    await client.aclose()
+    await client.connection_pool.disconnect()
+
+
+async def test_an_older_copy_of_redis_counts_nothing_twice(
+    own_redis: RedisServer, database: Database
+) -> None:
+    """Counters that come back after they were flushed are refused; clicks since then count."""
+    ids = await make_campaigns(database)
+    name = field(ids[0], HOUR, Audience.HUMAN)
+    client, channel = redis_of(own_redis.url), connect(own_redis.url)
+    flusher = Flusher(client, database)
+    await channel.add("writer", 0, [NumberedBatch(1, {name: 3})])
+    own_redis.stop()
+    copy = own_redis.save()
+    own_redis.start()
+    await channel.close()
+    await channel.add("writer", 1, [NumberedBatch(2, {name: 4})])
+    while await flusher.flush():
+        pass
+    assert (await click_counts(database))[ids[0]] == 7
+    own_redis.stop()
+    own_redis.restore(copy)
+    own_redis.start()
+    await channel.close()
+    # It knows the first batch only, which was flushed long ago.
+    assert await channel.add("writer", 2, [NumberedBatch(3, {name: 5})]) == 1
+    assert await channel.add("writer", 1, [NumberedBatch(3, {name: 5})]) == 3
+    while await flusher.flush():
+        pass
+    assert (await click_counts(database))[ids[0]] == 12
+    await channel.close()
     await client.aclose()
     await client.connection_pool.disconnect()

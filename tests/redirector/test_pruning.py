@@ -9,6 +9,7 @@ import pytest
 from tests.processes import started
 from tests.redis_server import RedisServer
 from tests.waiting import until
+from tracking import clicks
 from tracking.database import Database
 from tracking.organizers import ensure_event
 from tracking.settings import Settings
@@ -24,6 +25,33 @@ TABLES = {
     ),
 }
 NAMES = {"campaign_changes": "code", "idempotency_keys": "key"}
+
+
+async def test_the_ledger_is_kept_for_three_months(
+    database: Database, settings: Settings, redis: RedisServer
+) -> None:
+    """Older batches become one row, so that the sum of all stays."""
+    assert await _is_empty(database)
+    with closing(sqlite3.connect(settings.data_dir / "waymark.db")) as other:
+        for name, days in (("ancient", 200), ("old", 91), ("young", 89)):
+            other.execute(
+                "INSERT INTO flush_batches VALUES (?, ?, 5)", [name, time.time() - 24 * HOUR * days]
+            )
+        other.commit()
+
+    def ledger() -> dict[str, int]:
+        with closing(sqlite3.connect(settings.data_dir / "waymark.db")) as other:
+            return dict(other.execute("SELECT id, clicks FROM flush_batches"))
+
+    environment = {"DATA_DIR": str(settings.data_dir), "REDIS_URL": redis.url}
+    with started("redirector.flusher", **environment):
+        await until(lambda: "old" not in ledger())
+    assert ledger() == {"older": 10, "young": 5}
+
+
+async def _is_empty(database: Database) -> bool:
+    async with database.read() as connection:
+        return await clicks.ledger(connection) == clicks.Ledger(0, 0, 0)
 
 
 @pytest.mark.parametrize("table", TABLES)

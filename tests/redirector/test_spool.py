@@ -173,7 +173,7 @@ def test_what_was_handed_out_is_never_merged(tmp_path: Path) -> None:
     spool.compact()
     assert spool.head(2 * MAX_FIELDS) == handed_out
     assert spool.clicks == 79 * MAX_FIELDS
-    assert [waiting.batches for waiting in survey(tmp_path)] == [3]
+    assert [len(waiting.batches) for waiting in survey(tmp_path)] == [3]
     spool.close()
 
 
@@ -192,7 +192,7 @@ def test_a_survey_changes_nothing(tmp_path: Path) -> None:
         file.write(b"torn")
     content = path.read_bytes()
     [waiting] = survey(tmp_path)
-    assert (waiting.name, waiting.batches, waiting.clicks) == (path.name, 3, 19)
+    assert (waiting.writer, list(waiting.batches), waiting.clicks) == (WRITER, BATCHES, 19)
     assert (waiting.owned, waiting.torn) == (False, 4)
     assert path.read_bytes() == content
     assert survey(tmp_path / "nowhere") == []

@@ -130,3 +130,5 @@ async def test_any_order_of_steps_gives_the_exact_totals(
         assert await hourly(connection) == expected.hours
         assert await click_counts(connection) == expected.click_counts()
         assert await clicks.audit(connection) == []
+        entries = await clicks.ledger(connection)
+        assert entries.clicks == entries.hourly_sum == expected.hours.total()

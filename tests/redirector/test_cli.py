@@ -11,7 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tracking.cli import main
+from redirector.batches import NumberedBatch
+from redirector.cli import main
+from redirector.counters import APPLIED, PENDING, SEALED, flushing
+from redirector.spool import Spool
+from tests.redis_server import RedisServer
 from tracking.settings import Settings
 
 
@@ -213,10 +217,25 @@ def test_migrate_makes_the_schema(waymark: Waymark, sql: sqlite3.Connection) -> 
         assert sql.execute("SELECT count(*) FROM campaigns").fetchone() == (0,)
 
 
-@pytest.mark.usefixtures("summer")
+NOTHING_WAITS = "0 clicks wait in Redis for the next flush\n0 clicks wait on disk for Redis\n"
+
+
+@pytest.fixture
+def redis_url(redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The Redis that the command is told of."""
+    monkeypatch.setenv("REDIS_URL", redis.url)
+    return redis.url
+
+
+@pytest.mark.usefixtures("summer", "redis_url")
 def test_the_audit_tells_how_many_agree(waymark: Waymark, sql: sqlite3.Connection) -> None:
-    """Counts that agree are one line and status 0; each that differs is a line, and status 1."""
-    assert waymark("audit") == Outcome(0, "the counts of all 0 campaigns agree\n", "")
+    """Counts that agree are status 0; each that differs is a line, and status 1."""
+    assert waymark("audit") == Outcome(
+        0,
+        "0 clicks were moved into SQL by 0 entries of the ledger; the hourly rows hold as many\n"
+        "the counts of all 0 campaigns agree\n" + NOTHING_WAITS,
+        "",
+    )
     for code in ("poster", "flyer", "banner"):
         sql.execute(
             "INSERT INTO campaigns (event_id, code, description, external_target, order_count, "
@@ -224,7 +243,13 @@ def test_the_audit_tells_how_many_agree(waymark: Waymark, sql: sqlite3.Connectio
             [code],
         )
     sql.execute("INSERT INTO click_hours SELECT id, 7, 'human', 2 FROM campaigns")
-    assert waymark("audit") == Outcome(0, "the counts of all 3 campaigns agree\n", "")
+    sql.execute("INSERT INTO flush_batches VALUES ('one', 0, 2), ('two', 0, 4)")
+    assert waymark("audit") == Outcome(
+        0,
+        "6 clicks were moved into SQL by 2 entries of the ledger; the hourly rows hold as many\n"
+        "the counts of all 3 campaigns agree\n" + NOTHING_WAITS,
+        "",
+    )
     sql.execute("UPDATE campaigns SET click_count = 5 WHERE code = 'poster'")
     sql.execute("DELETE FROM click_hours WHERE campaign_id = 3")
     sql.execute("UPDATE campaigns SET order_count = 1 WHERE code = 'flyer'")
@@ -232,9 +257,84 @@ def test_the_audit_tells_how_many_agree(waymark: Waymark, sql: sqlite3.Connectio
         1,
         "poster: click_count is 5, its hourly rows add up to 2\n"
         "banner: click_count is 2, its hourly rows add up to 0\n"
-        "flyer: order_count is 1, it has 0 orders\n",
+        "flyer: order_count is 1, it has 0 orders\n"
+        "6 clicks were moved into SQL by 2 entries of the ledger; the hourly rows hold 4\n"
+        + NOTHING_WAITS,
         "",
     )
+
+
+@pytest.mark.usefixtures("summer", "redis_url")
+def test_a_ledger_that_disagrees_fails_the_audit(waymark: Waymark, sql: sqlite3.Connection) -> None:
+    """Clicks that no batch brought are found even where every sum agrees."""
+    sql.execute(
+        "INSERT INTO campaigns (event_id, code, description, external_target, order_count, "
+        "click_count) VALUES (1, 'poster', '', '', 0, 2)"
+    )
+    sql.execute("INSERT INTO click_hours SELECT id, 7, 'human', 2 FROM campaigns")
+    outcome = waymark("audit")
+    assert outcome.status == 1
+    assert outcome.out.startswith(
+        "0 clicks were moved into SQL by 0 entries of the ledger; the hourly rows hold 2\n"
+    )
+
+
+@pytest.mark.usefixtures("summer")
+def test_the_audit_tells_what_is_on_its_way(
+    waymark: Waymark,
+    sql: sqlite3.Connection,
+    settings: Settings,
+    redis: RedisServer,
+    redis_url: str,
+) -> None:
+    """Clicks in Redis and on disk are told apart from those that are there twice for a moment."""
+    with redis.client() as client:
+        client.hset(PENDING, mapping={"id": "c", "run": "r", "1:500000:human": 5})
+        client.hset(flushing("a"), mapping={"id": "a", "1:500000:human": 3})
+        client.hset(flushing("b"), mapping={"id": "b", "1:500000:bot": 2})
+        client.rpush(SEALED, "a", "b")
+        client.hset(APPLIED, "f" * 32, 4)
+    sql.execute("INSERT INTO flush_batches VALUES ('a', 0, 0)")
+    spool = Spool.create(settings.spool_dir, "f" * 32)
+    spool.append(NumberedBatch(4, {"1:500000:human": 7}), sent=True)
+    spool.append(NumberedBatch(5, {"1:500000:human": 11}), sent=False)
+    spool.close()
+    assert waymark("audit").out.splitlines()[-4:] == [
+        "7 clicks wait in Redis for the next flush",
+        "11 clicks wait on disk for Redis",
+        "3 clicks in Redis are in SQL already, and will be dropped",
+        "7 clicks on disk are in Redis already, and will be dropped",
+    ]
+
+
+@pytest.mark.usefixtures("summer")
+def test_the_audit_without_redis(waymark: Waymark) -> None:
+    """SQL is checked all the same."""
+    outcome = waymark("audit")
+    assert outcome.status == 0
+    assert "what waits in Redis and on disk can't be told: " in outcome.out
+
+
+def test_spools_are_listed(waymark: Waymark, settings: Settings) -> None:
+    """Each with what it holds, and whether its process lives."""
+    assert waymark("spool") == Outcome(0, "no clicks wait on disk\n", "")
+    left = Spool.create(settings.spool_dir, "a" * 32)
+    left.append(NumberedBatch(1, {"1:500000:human": 7, "2:500000:bot": 1}), sent=False)
+    left.append(NumberedBatch(2, {"1:500000:human": 1}), sent=False)
+    left.close()
+    with (settings.spool_dir / f"{'a' * 32}.spool").open("ab") as file:
+        file.write(b"torn")
+    owned = Spool.create(settings.spool_dir, "b" * 32)
+    assert waymark("spool").out.splitlines() == [
+        "writer                            batches  clicks  torn bytes  owner",
+        f"{'a' * 32}  2        9       4           none: a redirector will take it over",
+        f"{'b' * 32}  0        0       0           a running process",
+    ]
+    owned.remove()
+    (settings.spool_dir / "other.spool").write_bytes(b"hello")
+    outcome = waymark("spool")
+    assert (outcome.status, outcome.out) == (1, "")
+    assert "other.spool: it is no spool" in outcome.err
 
 
 @pytest.mark.usefixtures("summer")
@@ -262,7 +362,7 @@ def test_help_names_the_commands(waymark: Waymark) -> None:
     """`--help` lists what there is."""
     outcome = waymark("--help")
     assert outcome.status == 0
-    for command in ("event", "token", "migrate", "audit"):
+    for command in ("event", "token", "migrate", "audit", "spool"):
         assert re.search(f"^  {command} ", outcome.out, re.MULTILINE)
 
 
@@ -284,7 +384,7 @@ def test_the_module_is_a_program(
 ) -> None:
     """As a process of its own it ends with the status, and wrong settings are a line each."""
     ended = subprocess.run(
-        [sys.executable, "-m", "tracking.cli", "migrate"],
+        [sys.executable, "-m", "redirector.cli", "migrate"],
         env={"DATA_DIR": str(tmp_path), **environment},
         capture_output=True,
         text=True,
