@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable
 _DEADLINE_SECONDS = 20
 
 
-async def until(condition: Callable[[], Awaitable[bool] | bool]) -> None:
+async def until(
+    condition: Callable[[], Awaitable[bool] | bool], *, within: float = _DEADLINE_SECONDS
+) -> None:
     """Returns once the condition holds; fails when it does not come to hold."""
-    deadline = time.monotonic() + _DEADLINE_SECONDS
+    deadline = time.monotonic() + within
     while True:
         holds = condition()
         if holds if isinstance(holds, bool) else await holds:

@@ -1,0 +1,217 @@
+"""Does to a deployment what a plan says."""
+
+import asyncio
+import resource
+import signal
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, closing
+from typing import TypeVar
+
+from tests.proxy import Fault, Proxy
+from tests.system import health, sessions
+from tests.system.chaos.journal import Journal
+from tests.system.chaos.plan import Kind, Strike
+from tests.system.deployment import Deployment
+from tests.system.service import Service
+from tests.waiting import until
+
+Candidate = TypeVar("Candidate")
+
+_RECOVERY_SECONDS = 60.0
+_LOCK_SECONDS = 10.0
+# What a process may still write to a file where the disk is full: nothing, or the first bytes of a
+# record, or a few records.
+_ROOMS = (0, 0, 60, 1000)
+# A process that answers again may still be without SQL for two polls of the change feed.
+_SQL_BACK_SECONDS = 1.5
+
+
+class Havoc:
+    """Strikes, one after the other or several at once; two of the same part never at once."""
+
+    def __init__(self, deployment: Deployment, journal: Journal) -> None:
+        self._deployment = deployment
+        self._journal = journal
+        self._over = False
+        self._sql_away_until = 0.0
+        # Whoever holds it may kill redirector processes, or rely on nobody's doing so.
+        self._redirector = asyncio.Lock()
+        self._frozen = asyncio.Lock()
+        self._locked = asyncio.Lock()
+        self._networks = {
+            deployment.network: asyncio.Lock(),
+            deployment.flusher_network: asyncio.Lock(),
+        }
+        self._actions: dict[Kind, Callable[[Strike], Awaitable[None]]] = {
+            Kind.WORKER: self._kill_worker,
+            Kind.SUPERVISOR: self._kill_supervisor,
+            Kind.FLUSHER: lambda strike: self._kill_one(strike, self._deployment.flushers),
+            Kind.API: lambda strike: self._kill_one(strike, self._deployment.apis),
+            Kind.REDIS: self._kill_redis,
+            Kind.FREEZE: self._freeze,
+            Kind.LOCK: self._lock,
+            Kind.DISK: self._fill_disk,
+            Kind.CUT: lambda strike: self._disturb(strike, Fault.CUT),
+            Kind.STALL: lambda strike: self._disturb(strike, Fault.STALL),
+            Kind.DELAY: lambda strike: self._disturb(strike, Fault.DELAY_REPLY),
+            Kind.LOSE_REPLY: lambda strike: self._disturb(strike, Fault.LOSE_REPLY),
+            Kind.CUT_REPLY: lambda strike: self._disturb(strike, Fault.CUT_REPLY),
+        }
+
+    @property
+    def sql_away(self) -> bool:
+        """Whether SQL is, or a moment ago was, locked: links can't be looked up then."""
+        return self._locked.locked() or time.monotonic() < self._sql_away_until
+
+    async def run(self, strikes: Sequence[Strike], seconds: float) -> None:
+        """Does them all at their times; whatever lasts has ended when it returns."""
+        began = time.monotonic()
+        async with asyncio.TaskGroup() as group:
+            for strike in strikes:
+                await asyncio.sleep(began + strike.at - time.monotonic())
+                group.create_task(self._strike(strike))
+            await asyncio.sleep(began + seconds - time.monotonic())
+            # What still waits for its turn has missed it.
+            self._over = True
+
+    async def _strike(self, strike: Strike) -> None:
+        await self._actions[strike.kind](strike)
+
+    async def _kill_worker(self, strike: Strike) -> None:
+        async with self._turn(self._redirector) as over:
+            workers = self._deployment.redirector.workers
+            if not over and workers:
+                pid = _choose(workers, strike)
+                self._journal.strike(strike.kind, str(pid))
+                sessions.kill(pid)
+
+    async def _kill_supervisor(self, strike: Strike) -> None:
+        async with self._turn(self._redirector) as over:
+            if over:
+                return
+            service = self._deployment.redirector
+            self._journal.strike(strike.kind, str(service.pid))
+            orphans = service.orphans
+            service.kill()
+            lives = len(service.statuses)
+            await until(lambda: len(service.statuses) > lives)
+            await until(lambda: health.answers(self._deployment.port), within=_RECOVERY_SECONDS)
+            self._journal.note(
+                f"the redirector is back; {service.orphans - orphans} workers had to be killed"
+            )
+
+    async def _kill_one(self, strike: Strike, services: Sequence[Service]) -> None:
+        service = _choose(services, strike)
+        self._journal.strike(strike.kind, service.name)
+        service.kill()
+
+    async def _kill_redis(self, strike: Strike) -> None:
+        redis = self._deployment.redis
+        with self._journal.trouble():
+            self._journal.strike(strike.kind, str(redis.pid))
+            redis.kill()
+            # Its socket is there again when it answers; a second is what the writers back off.
+            await asyncio.sleep(1)
+
+    async def _freeze(self, strike: Strike) -> None:
+        async with self._turn(self._frozen) as over:
+            if over:
+                return
+            redis = self._deployment.redis
+            pid = redis.pid
+            with self._journal.trouble():
+                self._journal.strike(strike.kind, f"for {strike.seconds:.1f} s")
+                try:
+                    redis.send(signal.SIGSTOP)
+                    await asyncio.sleep(strike.seconds)
+                finally:
+                    # It may have been killed, and another runs by now.
+                    if redis.pid == pid:
+                        redis.send(signal.SIGCONT)
+
+    async def _lock(self, strike: Strike) -> None:
+        async with self._turn(self._locked) as over:
+            if over:
+                return
+            path = self._deployment.settings.data_dir / "waymark.db"
+            # Longer than the processes wait for it.
+            seconds = self._deployment.settings.database_timeout + strike.seconds
+            with self._journal.trouble():
+                self._journal.strike(strike.kind, f"for {seconds:.1f} s")
+                await asyncio.to_thread(_hold_lock, str(path), seconds)
+                self._sql_away_until = time.monotonic() + _SQL_BACK_SECONDS
+
+    async def _disturb(self, strike: Strike, fault: Fault) -> None:
+        deployment = self._deployment
+        of_redirector = strike.choice < 0.75
+        network = deployment.network if of_redirector else deployment.flusher_network
+        async with self._turn(self._networks[network]) as over:
+            if over:
+                return
+            network.delay = 0.05 + strike.choice / 4
+            network.passed_bytes = 1 + int(strike.choice * 4)
+            whose = "redirector" if of_redirector else "flushers"
+            with self._journal.trouble():
+                self._journal.strike(strike.kind, f"{whose}, for {strike.seconds:.1f} s")
+                await self._hold(network, fault, strike.seconds)
+
+    async def _fill_disk(self, strike: Strike) -> None:
+        """The disk is full while Redis is away: clicks are in memory alone, and nobody is killed
+        until none of them is."""
+        deployment = self._deployment
+        async with (
+            self._turn(self._redirector) as over,
+            self._turn(self._networks[deployment.network]),
+        ):
+            if over:
+                return
+            await deployment.wait_until_well()
+            workers = deployment.redirector.workers
+            room = _ROOMS[int(strike.choice * len(_ROOMS))]
+            with self._journal.trouble():
+                self._journal.strike(strike.kind, f"{room} bytes left, {strike.seconds:.1f} s")
+                cut = asyncio.create_task(
+                    self._hold(deployment.network, Fault.CUT, 1 + strike.seconds)
+                )
+                limits = [(room, resource.RLIM_INFINITY), (resource.RLIM_INFINITY,) * 2]
+                for limit, seconds in zip(limits, (strike.seconds, 0), strict=True):
+                    for pid in workers:
+                        resource.prlimit(pid, resource.RLIMIT_FSIZE, limit)
+                    await asyncio.sleep(seconds)
+                safe: set[int] = set()
+                await until(lambda: self._all_safe(workers, safe), within=_RECOVERY_SECONDS)
+                self._journal.note("the disk has room again, and no click is in memory alone")
+                await cut
+
+    async def _all_safe(self, workers: list[int], safe: set[int]) -> bool:
+        """Whether each worker has been seen without unconfirmed clicks since the disk has room."""
+        found = await self._deployment.unconfirmed_clicks()
+        safe.update(pid for pid, clicks in found.items() if not clicks)
+        return safe.issuperset(workers)
+
+    async def _hold(self, network: Proxy, fault: Fault, seconds: float) -> None:
+        network.fault = fault
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            network.fault = Fault.NONE
+
+    @asynccontextmanager
+    async def _turn(self, part: asyncio.Lock) -> AsyncIterator[bool]:
+        """Waits for the part to be free; yields whether the run is over by then."""
+        async with part:
+            yield self._over
+
+
+def _choose(candidates: Sequence[Candidate], strike: Strike) -> Candidate:
+    return candidates[int(strike.choice * len(candidates))]
+
+
+def _hold_lock(path: str, seconds: float) -> None:
+    """Locks the database as another program does that writes for long."""
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=_LOCK_SECONDS)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        time.sleep(seconds)
+        database.rollback()

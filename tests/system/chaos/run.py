@@ -1,0 +1,100 @@
+"""A run: visitors click and clients edit while everything goes wrong; then the settlement."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.system.chaos.clients import Clients
+from tests.system.chaos.havoc import Havoc
+from tests.system.chaos.journal import Journal
+from tests.system.chaos.plan import Kind, plan
+from tests.system.deployment import Deployment, logs
+from tests.system.settlement import Row, settle
+from tests.system.visitors import Visitors
+
+CAMPAIGNS = 50
+VISITORS = 40
+CLICKS_PER_SECOND = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run found.
+
+    Attributes:
+        struck: faults by kind.
+        others: requests that are not in the rows, by what they were.
+        calm, troubled: seconds that redirects took, without and with trouble behind.
+        orphans: processes that outlived the one that had started them, by service.
+        tracebacks: in the logs.
+        problems: what is wrong, a line each; none when the contract was kept.
+        logs: of every process.
+    """
+
+    struck: Counter[Kind]
+    rows: tuple[Row, ...]
+    others: Counter[str]
+    calm: list[float]
+    troubled: list[float]
+    orphans: dict[str, int]
+    tracebacks: int
+    problems: tuple[str, ...]
+    logs: str
+
+
+async def run(directory: Path, seed: int, seconds: float) -> Result:
+    """Runs a seed's plan for so many seconds, waits until all is at rest, and compares.
+
+    Args:
+        directory: for the data; short, since a Unix socket's path is.
+    """
+    deployment = Deployment(directory)
+    campaigns = await deployment.prepare(CAMPAIGNS)
+    async with deployment.running():
+        journal = Journal()
+        journal.note("everything runs")
+        havoc = Havoc(deployment, journal)
+        visitors = Visitors(deployment.port, campaigns, may_be_unavailable=lambda: havoc.sql_away)
+        clients = Clients(deployment, visitors, campaigns)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(visitors.click(VISITORS, rate=CLICKS_PER_SECOND))
+            group.create_task(clients.work())
+            await havoc.run(plan(seed, seconds), seconds)
+            journal.note("all faults have ended")
+            visitors.leave()
+            clients.leave()
+        await deployment.wait_until_well()
+        journal.note("everyone is well")
+        settlement = await settle(deployment, visitors.tally)
+        journal.note("all clicks are at rest")
+        stopped = await deployment.stop()
+        journal.note("everyone has stopped")
+    services = deployment.services
+    said = logs(services)
+    calm, troubled = _times(visitors, journal)
+    return Result(
+        struck=journal.struck,
+        rows=settlement.rows,
+        others=visitors.others + clients.done,
+        calm=calm,
+        troubled=troubled,
+        orphans={service.name: service.orphans for service in services if service.orphans},
+        tracebacks=said.count("Traceback"),
+        problems=(
+            *settlement.problems,
+            *visitors.problems,
+            *clients.problems,
+            *(problem for service in services for problem in service.problems),
+            *stopped,
+        ),
+        logs=said,
+    )
+
+
+def _times(visitors: Visitors, journal: Journal) -> tuple[list[float], list[float]]:
+    calm: list[float] = []
+    troubled: list[float] = []
+    for began, seconds in visitors.times:
+        (troubled if journal.in_trouble(began, seconds) else calm).append(seconds)
+    return calm, troubled

@@ -1,0 +1,202 @@
+"""Waymark as an operator deploys it: each part a process of its own, several of most."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+from loadtest.api import Access, Api, Campaign
+from loadtest.loopback import HOST, free_ports
+from loadtest.process import ROOT, clean_environment
+from tests.proxy import Proxy
+from tests.system import health, sessions
+from tests.system.service import Service
+from tests.waiting import until
+from tracking import campaigns, tokens
+from tracking.database import Database
+from tracking.organizers import ensure_event
+from tracking.settings import Settings
+
+ORGANIZER = "org"
+EVENT = "event"
+
+# Ten Python processes that start at once on two busy cores take their time.
+_READY_SECONDS = 60.0
+_COMMAND_SECONDS = 60.0
+
+
+def link(code: str) -> str:
+    """The path of a campaign's link."""
+    return f"/{ORGANIZER}/{EVENT}/c/{code}/"
+
+
+def target(code: str, edition: int = 0) -> str:
+    """Where a campaign leads: it names the campaign, so that a mix-up shows."""
+    return f"https://shop.example/{code}/{edition}"
+
+
+class Deployment:
+    """The embedded Redis, a redirector, flushers and APIs on one database.
+
+    The redirector reaches Redis through `network`, the flushers through `flusher_network`.
+
+    Args:
+        directory: holds the data; short, since a Unix socket's path is.
+        workers: processes of the redirector.
+    """
+
+    def __init__(
+        self, directory: Path, *, workers: int = 4, flushers: int = 2, apis: int = 2
+    ) -> None:
+        self.settings = Settings(data_dir=directory, database_timeout=0.5, redis_url=None)
+        self.network = Proxy(self.settings.redis_socket)
+        self.flusher_network = Proxy(self.settings.redis_socket)
+        self.port, *self.api_ports = free_ports(1 + apis)
+        self.worker_count = workers
+        self.redis = self._service("redis", "redirector.embedded")
+        # The others are made when the proxies have their ports.
+        self._flusher_count = flushers
+        self.redirector = self.redis
+        self.flushers: list[Service] = []
+        self.apis: list[Service] = []
+        self._token = ""
+
+    @property
+    def services(self) -> list[Service]:
+        """All of them, in the order in which they are to be stopped."""
+        return [self.redirector, *self.apis, *self.flushers, self.redis]
+
+    @property
+    def spool(self) -> Path:
+        """The directory of the clicks that wait on disk while Redis is away."""
+        return self.settings.data_dir / "spool"
+
+    def access(self, number: int = 0) -> Access:
+        """What a client of one of the APIs has to know."""
+        return Access(f"http://{HOST}:{self.api_ports[number]}", ORGANIZER, EVENT, self._token)
+
+    async def prepare(self, count: int) -> list[Campaign]:
+        """Makes the database, with some campaigns to click."""
+        database = Database.of(self.settings)
+        await database.migrate()
+        async with database.write() as connection:
+            event = await ensure_event(connection, ORGANIZER, EVENT)
+            self._token = await tokens.create(connection, event.organizer_id)
+            made = [
+                await campaigns.create(
+                    connection, event.id, description=code, code=code, external_target=target(code)
+                )
+                for code in (f"link{number:02}" for number in range(count))
+            ]
+        await database.close()
+        return [Campaign(each.id, each.code, each.external_target, 0) for each in made]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Deployment"]:
+        """Everything runs and is well in the block; at the end nothing is left of it."""
+        async with self.network.running(), self.flusher_network.running():
+            self.redirector = self._service(
+                "redirector",
+                "redirector",
+                REDIRECTOR_PORT=str(self.port),
+                REDIRECTOR_WORKERS=str(self.worker_count),
+                REDIS_URL=self.network.url,
+            )
+            self.flushers = [
+                self._service(
+                    f"flusher {number}", "redirector.flusher", REDIS_URL=self.flusher_network.url
+                )
+                for number in range(1, self._flusher_count + 1)
+            ]
+            self.apis = [
+                self._service(f"api {number}", "api", API_PORT=str(port))
+                for number, port in enumerate(self.api_ports, 1)
+            ]
+            try:
+                for service in reversed(self.services):
+                    service.start()
+                await self.wait_until_well()
+                yield self
+            finally:
+                for service in self.services:
+                    await service.destroy()
+
+    async def wait_until_well(self) -> None:
+        """Returns when everyone answers, all workers included."""
+        for port in (self.port, *self.api_ports):
+            await until(partial(health.answers, port), within=_READY_SECONDS)
+        if self.worker_count > 1:
+            await until(self._all_workers_answer, within=_READY_SECONDS)
+
+    async def unconfirmed_clicks(self) -> dict[int, int]:
+        """`unconfirmed_clicks` of the workers that could be reached, by process id."""
+        return await health.unconfirmed_clicks(self.port, self.worker_pids())
+
+    def worker_pids(self) -> list[int]:
+        """The processes that answer redirects."""
+        return self.redirector.workers if self.worker_count > 1 else [self.redirector.pid]
+
+    def spool_files(self) -> list[Path]:
+        """What waits on disk."""
+        return sorted(self.spool.glob("*.spool"))
+
+    async def counts(self) -> dict[str, int]:
+        """`click_count` by code, as the API tells it."""
+
+        def read() -> dict[str, int]:
+            with Api(self.access()) as api:
+                return {campaign.code: campaign.click_count for campaign in api.campaigns()}
+
+        return await asyncio.to_thread(read)
+
+    async def audit(self) -> tuple[int, str]:
+        """Runs `waymark audit`; its exit status and what it said."""
+        return await asyncio.to_thread(self._audit)
+
+    async def stop(self) -> list[str]:
+        """Ends everyone in order; what went wrong, a line each."""
+        wrong: list[str] = []
+        for stage in ([self.redirector, *self.apis], self.flushers, [self.redis]):
+            statuses = await asyncio.gather(*(service.stop() for service in stage))
+            for service, status in zip(stage, statuses, strict=True):
+                if status:
+                    wrong.append(f"{service.name} stopped with status {status}")
+                if left := sessions.members(service.pid):
+                    wrong.append(f"{service.name} left processes behind: {left}")
+        return wrong
+
+    def _service(self, name: str, module: str, **more: str) -> Service:
+        return Service(name, module, {**self._environment(), **more})
+
+    def _environment(self) -> dict[str, str]:
+        directory = self.settings.data_dir
+        return {
+            **clean_environment(directory),
+            "HOST": HOST,
+            "DATA_DIR": str(directory),
+            "DATABASE_TIMEOUT": str(self.settings.database_timeout),
+        }
+
+    async def _all_workers_answer(self) -> bool:
+        workers = self.worker_pids()
+        return len(workers) == self.worker_count == len(await self.unconfirmed_clicks())
+
+    def _audit(self) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "tracking.cli", "audit"],
+            cwd=ROOT,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            timeout=_COMMAND_SECONDS,
+            check=False,
+        )
+        return done.returncode, (done.stdout + done.stderr).strip()
+
+
+def logs(services: Sequence[Service]) -> str:
+    """The log of every process, for people who look for what went wrong."""
+    return "\n".join(f"--- {each.name}\n" + "\n".join(each.log) for each in services)

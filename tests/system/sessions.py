@@ -1,0 +1,62 @@
+"""Who belongs to a process that leads a session of its own: read in /proc, orphans too."""
+
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+# A child that multiprocessing started has this in its command line; its resource tracker has not.
+_SPAWNED = b"spawn_main"
+
+
+def members(session: int) -> list[int]:
+    """The processes of a session that live, its leader among them."""
+    found = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        # A process that ends meanwhile is no member.
+        with suppress(OSError):
+            # proc(5): the name stands in parentheses and may hold spaces; state, ppid, group and
+            # session come after it.
+            state, _, _, of_session = (
+                (directory / "stat").read_text().rpartition(")")[2].split()[:4]
+            )
+            if int(of_session) == session and state not in "ZX":
+                found.append(int(directory.name))
+    return found
+
+
+def workers(session: int) -> list[int]:
+    """The worker processes of a uvicorn supervisor that leads the session."""
+    found = []
+    for pid in members(session):
+        with suppress(OSError):
+            if _SPAWNED in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(pid)
+    return sorted(found)
+
+
+def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
+    """Sends a signal to a process that may have ended."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def server_of(client_port: int, server_port: int, pids: list[int]) -> int | None:
+    """Which of the processes has accepted the loopback connection between these two ports."""
+    inode = _inode(client_port, server_port)
+    for pid in pids:
+        with suppress(OSError):
+            for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+                with suppress(OSError):
+                    if str(descriptor.readlink()) == f"socket:[{inode}]":
+                        return pid
+    return None
+
+
+def _inode(client_port: int, server_port: int) -> str | None:
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        local, remote = (int(address.rpartition(":")[2], 16) for address in fields[1:3])
+        if (local, remote) == (server_port, client_port):
+            return fields[9]
+    return None
