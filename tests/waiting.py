@@ -8,9 +8,17 @@ _DEADLINE_SECONDS = 20
 
 
 async def until(
-    condition: Callable[[], Awaitable[bool] | bool], *, within: float = _DEADLINE_SECONDS
+    condition: Callable[[], Awaitable[bool] | bool],
+    *,
+    within: float = _DEADLINE_SECONDS,
+    every: float = 0.01,
 ) -> None:
-    """Returns once the condition holds; fails when it does not come to hold."""
+    """Returns once the condition holds; fails when it does not come to hold.
+
+    Args:
+        within: seconds.
+        every: seconds between two looks.
+    """
     deadline = time.monotonic() + within
     while True:
         holds = condition()
@@ -18,4 +26,4 @@ async def until(
             return
         if time.monotonic() > deadline:
             raise AssertionError("what was waited for did not come")
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(every)

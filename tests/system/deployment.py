@@ -25,6 +25,8 @@ EVENT = "event"
 
 # Ten Python processes that start at once on two busy cores take their time.
 _READY_SECONDS = 60.0
+# Looking around costs time that those who start need.
+_POLL_SECONDS = 0.2
 _COMMAND_SECONDS = 60.0
 
 
@@ -127,9 +129,9 @@ class Deployment:
     async def wait_until_well(self) -> None:
         """Returns when everyone answers, all workers included."""
         for port in (self.port, *self.api_ports):
-            await until(partial(health.answers, port), within=_READY_SECONDS)
+            await until(partial(health.is_well, port), within=_READY_SECONDS, every=_POLL_SECONDS)
         if self.worker_count > 1:
-            await until(self._all_workers_answer, within=_READY_SECONDS)
+            await until(self._all_workers_answer, within=_READY_SECONDS, every=_POLL_SECONDS)
 
     async def unconfirmed_clicks(self) -> dict[int, int]:
         """`unconfirmed_clicks` of the workers that could be reached, by process id."""
@@ -182,7 +184,11 @@ class Deployment:
 
     async def _all_workers_answer(self) -> bool:
         workers = self.worker_pids()
-        return len(workers) == self.worker_count == len(await self.unconfirmed_clicks())
+        return (
+            len(workers)
+            == self.worker_count
+            == len(await health.unconfirmed_clicks(self.port, workers))
+        )
 
     def _audit(self) -> tuple[int, str]:
         done = subprocess.run(

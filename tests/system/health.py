@@ -1,44 +1,49 @@
 """What each worker of a redirector says of itself, though all of them share one port."""
 
+import asyncio
 import json
-from contextlib import suppress
 
 from tests.system import sessions
-from tests.system.browser import BrokenError, Browser, RefusedError, get
+from tests.system.browser import Answer, BrokenError, Browser, RefusedError, get
 
-# Who accepts a connection is the kernel's choice: with four workers each is missed by all of these
-# once in a billion times, if they were fair, which they are not.
-_CONNECTIONS = 64
+# Who accepts a connection is the kernel's choice. The connections of a round stay open while the
+# next is made, as a worker that has few is likelier to be chosen.
+_ROUNDS = 4
+_CONNECTIONS = 12
 
 
 async def unconfirmed_clicks(port: int, workers: list[int]) -> dict[int, int]:
-    """`unconfirmed_clicks` of the workers that a handful of connections happened to reach."""
+    """`unconfirmed_clicks` of those workers that some connections happened to reach."""
     found: dict[int, int] = {}
-    open_ones: list[Browser] = []
+    browsers: list[Browser] = []
     try:
-        for _ in range(_CONNECTIONS):
-            # They stay open: a worker that has none yet is likelier to be next.
-            browser = Browser(port)
-            open_ones.append(browser)
-            with suppress(BrokenError, RefusedError):
-                answer = await browser.ask(get("/healthz"))
-                worker = sessions.server_of(browser.local_port, port, workers)
-                if worker is not None:
+        for _ in range(_ROUNDS):
+            more = [Browser(port) for _ in range(_CONNECTIONS)]
+            browsers += more
+            answers = await asyncio.gather(*map(_ask, more))
+            servers = sessions.accepted(port, workers)
+            for browser, answer in zip(more, answers, strict=True):
+                worker = servers.get(browser.local_port) if answer is not None else None
+                if answer is not None and worker is not None:
                     found[worker] = json.loads(answer.body)["unconfirmed_clicks"]
             if len(found) == len(workers):
                 break
     finally:
-        for browser in open_ones:
+        for browser in browsers:
             browser.close()
     return found
 
 
-async def answers(port: int) -> bool:
-    """Whether a service is well."""
+async def is_well(port: int) -> bool:
+    """Whether a service answers, and can do its job."""
     browser = Browser(port)
+    answer = await _ask(browser)
+    browser.close()
+    return answer is not None and answer.status == 200
+
+
+async def _ask(browser: Browser) -> Answer | None:
     try:
-        return (await browser.ask(get("/healthz"))).status == 200
+        return await browser.ask(get("/healthz"))
     except (BrokenError, RefusedError):
-        return False
-    finally:
-        browser.close()
+        return None

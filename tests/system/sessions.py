@@ -41,22 +41,30 @@ def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
         os.kill(pid, number)
 
 
-def server_of(client_port: int, server_port: int, pids: list[int]) -> int | None:
-    """Which of the processes has accepted the loopback connection between these two ports."""
-    inode = _inode(client_port, server_port)
+def accepted(server_port: int, pids: list[int]) -> dict[int, int]:
+    """Which of the processes serves which loopback connection to a port that they share.
+
+    Returns:
+        Process id by the client's port.
+    """
+    clients = _clients(server_port)
+    found: dict[int, int] = {}
     for pid in pids:
         with suppress(OSError):
             for descriptor in Path(f"/proc/{pid}/fd").iterdir():
                 with suppress(OSError):
-                    if str(descriptor.readlink()) == f"socket:[{inode}]":
-                        return pid
-    return None
+                    client = clients.get(str(descriptor.readlink()))
+                    if client is not None:
+                        found[client] = pid
+    return found
 
 
-def _inode(client_port: int, server_port: int) -> str | None:
+def _clients(server_port: int) -> dict[str, int]:
+    """The clients' ports by the name that /proc gives to the server's end of the connection."""
+    clients: dict[str, int] = {}
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()
         local, remote = (int(address.rpartition(":")[2], 16) for address in fields[1:3])
-        if (local, remote) == (server_port, client_port):
-            return fields[9]
-    return None
+        if local == server_port and remote:
+            clients[f"socket:[{fields[9]}]"] = remote
+    return clients

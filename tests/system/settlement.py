@@ -11,6 +11,7 @@ from tests.system.deployment import Deployment
 from tests.waiting import until
 
 _REST_SECONDS = 30.0
+_POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ async def settle(deployment: Deployment, tally: Tally) -> Settlement:
     """Waits until nothing waits anywhere, or for half a minute, and compares."""
     problems: list[str] = []
     try:
-        await until(lambda: _rests(deployment), within=_REST_SECONDS)
+        await until(lambda: _rests(deployment), within=_REST_SECONDS, every=_POLL_SECONDS)
     except AssertionError:
         left = [path.name for path in deployment.spool_files()]
         unconfirmed = await deployment.unconfirmed_clicks()

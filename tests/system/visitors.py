@@ -4,7 +4,8 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import Enum
 
 from loadtest.api import Campaign
@@ -42,9 +43,9 @@ class Visitors:
     Args:
         port: the redirector's.
         campaigns: what they click, the most popular first; more may be added meanwhile.
-        may_be_unavailable: whether SQL is away now, so that a 503 is within the contract.
 
     Attributes:
+        may_be_unavailable: whether SQL is away now, so that a 503 is within the contract.
         tally: of people and bots. What is neither answered nor broken was never sent.
         sent: people's requests by code, those under way among them.
         others: answers to prefetches and HEADs, and 503s.
@@ -53,13 +54,8 @@ class Visitors:
         problems: what must not happen.
     """
 
-    def __init__(
-        self,
-        port: int,
-        campaigns: list[Campaign],
-        *,
-        may_be_unavailable: Callable[[], bool] = lambda: False,
-    ) -> None:
+    def __init__(self, port: int, campaigns: list[Campaign]) -> None:
+        self.may_be_unavailable: Callable[[], bool] = lambda: False
         self.tally = Tally()
         self.sent: Counter[str] = Counter()
         self.others: Counter[str] = Counter()
@@ -69,8 +65,9 @@ class Visitors:
         self._popularity = Popularity()
         for campaign in campaigns:
             self.add(campaign)
-        self._may_be_unavailable = may_be_unavailable
         self._leaving = False
+        self._admitted = asyncio.Event()
+        self._admitted.set()
 
     def add(self, campaign: Campaign) -> None:
         """One more link that they click."""
@@ -87,6 +84,16 @@ class Visitors:
     def leave(self) -> None:
         """Nobody clicks any more."""
         self._leaving = True
+        self._admitted.set()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nobody begins a click in the block; those under way go on."""
+        self._admitted.clear()
+        try:
+            yield
+        finally:
+            self._admitted.set()
 
     async def ask(self, browser: Browser, code: str, role: Role = Role.PERSON) -> None:
         """One click on one link, entered into the tally."""
@@ -115,6 +122,7 @@ class Visitors:
         roles, shares = list(_SHARES), list(_SHARES.values())
         while not self._leaving:
             await asyncio.sleep(random.expovariate(rate))
+            await self._admitted.wait()
             [role] = random.choices(roles, shares)
             await self.ask(browser, self._popularity.pick().code, role)
         browser.close()
@@ -130,7 +138,7 @@ class Visitors:
     def _is_redirect(self, answer: Answer, code: str) -> bool:
         if answer.status == 302 and f"/{code}/" in answer.headers.get("location", ""):
             return True
-        if answer.status == 503 and self._may_be_unavailable():
+        if answer.status == 503 and self.may_be_unavailable():
             self.others["503"] += 1
         elif len(self.problems) < _PROBLEMS_KEPT:
             self.problems.append(f"{code}: answered {answer.status} {dict(answer.headers)}")

@@ -15,6 +15,7 @@ from tests.system.chaos.journal import Journal
 from tests.system.chaos.plan import Kind, Strike
 from tests.system.deployment import Deployment
 from tests.system.service import Service
+from tests.system.visitors import Visitors
 from tests.waiting import until
 
 Candidate = TypeVar("Candidate")
@@ -31,8 +32,9 @@ _SQL_BACK_SECONDS = 1.5
 class Havoc:
     """Strikes, one after the other or several at once; two of the same part never at once."""
 
-    def __init__(self, deployment: Deployment, journal: Journal) -> None:
+    def __init__(self, deployment: Deployment, visitors: Visitors, journal: Journal) -> None:
         self._deployment = deployment
+        self._visitors = visitors
         self._journal = journal
         self._over = False
         self._sql_away_until = 0.0
@@ -97,7 +99,7 @@ class Havoc:
             service.kill()
             lives = len(service.statuses)
             await until(lambda: len(service.statuses) > lives)
-            await until(lambda: health.answers(self._deployment.port), within=_RECOVERY_SECONDS)
+            await until(lambda: health.is_well(self._deployment.port), within=_RECOVERY_SECONDS)
             self._journal.note(
                 f"the redirector is back; {service.orphans - orphans} workers had to be killed"
             )
@@ -181,7 +183,11 @@ class Havoc:
                         resource.prlimit(pid, resource.RLIMIT_FSIZE, limit)
                     await asyncio.sleep(seconds)
                 safe: set[int] = set()
-                await until(lambda: self._all_safe(workers, safe), within=_RECOVERY_SECONDS)
+                # Among clicks that come and go, those that wait could not be told.
+                with self._visitors.held():
+                    await until(
+                        lambda: self._all_safe(workers, safe), within=_RECOVERY_SECONDS, every=0.2
+                    )
                 self._journal.note("the disk has room again, and no click is in memory alone")
                 await cut
 

@@ -54,8 +54,9 @@ async def run(directory: Path, seed: int, seconds: float) -> Result:
     async with deployment.running():
         journal = Journal()
         journal.note("everything runs")
-        havoc = Havoc(deployment, journal)
-        visitors = Visitors(deployment.port, campaigns, may_be_unavailable=lambda: havoc.sql_away)
+        visitors = Visitors(deployment.port, campaigns)
+        havoc = Havoc(deployment, visitors, journal)
+        visitors.may_be_unavailable = lambda: havoc.sql_away
         clients = Clients(deployment, visitors, campaigns)
         async with asyncio.TaskGroup() as group:
             group.create_task(visitors.click(VISITORS, rate=CLICKS_PER_SECOND))
