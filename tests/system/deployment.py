@@ -130,6 +130,10 @@ class Deployment:
         """Returns when everyone answers, all workers included."""
         for port in (self.port, *self.api_ports):
             await until(partial(health.is_well, port), within=_READY_SECONDS, every=_POLL_SECONDS)
+        await self.wait_for_workers()
+
+    async def wait_for_workers(self) -> None:
+        """Returns when each of the redirector's workers answers."""
         if self.worker_count > 1:
             await until(self._all_workers_answer, within=_READY_SECONDS, every=_POLL_SECONDS)
 

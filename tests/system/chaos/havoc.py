@@ -30,9 +30,14 @@ _SQL_BACK_SECONDS = 1.5
 
 
 class Havoc:
-    """Strikes, one after the other or several at once; two of the same part never at once."""
+    """Strikes, one after the other or several at once; two of the same part never at once.
+
+    Attributes:
+        problems: what did not recover.
+    """
 
     def __init__(self, deployment: Deployment, visitors: Visitors, journal: Journal) -> None:
+        self.problems: list[str] = []
         self._deployment = deployment
         self._visitors = visitors
         self._journal = journal
@@ -79,7 +84,11 @@ class Havoc:
             self._over = True
 
     async def _strike(self, strike: Strike) -> None:
-        await self._actions[strike.kind](strike)
+        try:
+            await self._actions[strike.kind](strike)
+        except AssertionError as error:
+            self.problems.append(f"after '{strike.kind.value}': {error}")
+            self._journal.note(self.problems[-1])
 
     async def _kill_worker(self, strike: Strike) -> None:
         async with self._turn(self._redirector) as over:
@@ -94,14 +103,13 @@ class Havoc:
             if over:
                 return
             service = self._deployment.redirector
-            self._journal.strike(strike.kind, str(service.pid))
-            orphans = service.orphans
+            pid, orphans = service.pid, service.orphans
+            self._journal.strike(strike.kind, str(pid))
             service.kill()
-            lives = len(service.statuses)
-            await until(lambda: len(service.statuses) > lives)
+            await until(lambda: service.pid != pid)
             await until(lambda: health.is_well(self._deployment.port), within=_RECOVERY_SECONDS)
             self._journal.note(
-                f"the redirector is back; {service.orphans - orphans} workers had to be killed"
+                f"the redirector is back; {service.orphans - orphans} processes outlived the other"
             )
 
     async def _kill_one(self, strike: Strike, services: Sequence[Service]) -> None:
@@ -167,9 +175,9 @@ class Havoc:
             self._turn(self._redirector) as over,
             self._turn(self._networks[deployment.network]),
         ):
-            if over:
+            await deployment.wait_for_workers()
+            if over or self._over:
                 return
-            await deployment.wait_until_well()
             workers = deployment.redirector.workers
             room = _ROOMS[int(strike.choice * len(_ROOMS))]
             with self._journal.trouble():

@@ -84,6 +84,7 @@ async def run(directory: Path, seed: int, seconds: float) -> Result:
         tracebacks=said.count("Traceback"),
         problems=(
             *settlement.problems,
+            *havoc.problems,
             *visitors.problems,
             *clients.problems,
             *(problem for service in services for problem in service.problems),
