@@ -16,7 +16,7 @@ BIN = .venv/bin
 # What a stranger's pip is set up with must not get in the way of the hashes.
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: install run test schemathesis lint format lock loadtest bench-api clean
+.PHONY: install run test schemathesis chaos outage lint format lock loadtest bench-api clean
 
 install: .venv/installed
 
@@ -48,6 +48,17 @@ CASES = 30
 OPTIONS =
 schemathesis: .venv/installed-dev
 	$(BIN)/python -m tests.schemathesis --max-examples $(CASES) $(OPTIONS)
+
+# Visitors click while everything is killed, frozen, cut off and locked; then the clicks are
+# compared with the counts. make chaos SECONDS=600 SEED=1
+SECONDS = 60
+SEED =
+chaos: .venv/installed-dev
+	$(BIN)/python -u -m tests.system.chaos --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+# What Redis's absence costs: memory and times of the redirector. make outage SECONDS=600
+outage: .venv/installed-dev
+	$(BIN)/python -u -m tests.system.outage --seconds $(SECONDS)
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check

@@ -51,13 +51,18 @@ class Browser:
         port: int = self._writer.get_extra_info("sockname")[1]
         return port
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether there is no connection, or the server has ended it."""
+        return self._reader is None or self._reader.at_eof()
+
     async def connect(self) -> None:
         """Makes the connection, unless there is one.
 
         Raises:
             RefusedError: nobody listens.
         """
-        if self._reader is not None and not self._reader.at_eof():
+        if not self.is_closed:
             return
         self.close()
         try:

@@ -48,10 +48,17 @@ class Deployment:
     Args:
         directory: holds the data; short, since a Unix socket's path is.
         workers: processes of the redirector.
+        redirector: more settings of its own.
     """
 
     def __init__(
-        self, directory: Path, *, workers: int = 4, flushers: int = 2, apis: int = 2
+        self,
+        directory: Path,
+        *,
+        workers: int = 4,
+        flushers: int = 2,
+        apis: int = 2,
+        **redirector: str,
     ) -> None:
         self.settings = Settings(data_dir=directory, database_timeout=0.5, redis_url=None)
         self.network = Proxy(self.settings.redis_socket)
@@ -61,6 +68,7 @@ class Deployment:
         self.redis = self._service("redis", "redirector.embedded")
         # The others are made when the proxies have their ports.
         self._flusher_count = flushers
+        self._redirector_settings = redirector
         self.redirector = self.redis
         self.flushers: list[Service] = []
         self.apis: list[Service] = []
@@ -106,6 +114,7 @@ class Deployment:
                 REDIRECTOR_PORT=str(self.port),
                 REDIRECTOR_WORKERS=str(self.worker_count),
                 REDIS_URL=self.network.url,
+                **self._redirector_settings,
             )
             self.flushers = [
                 self._service(
@@ -149,11 +158,11 @@ class Deployment:
         """What waits on disk."""
         return sorted(self.spool.glob("*.spool"))
 
-    async def counts(self) -> dict[str, int]:
-        """`click_count` by code, as the API tells it."""
+    async def counts(self, number: int = 0) -> dict[str, int]:
+        """`click_count` by code, as one of the APIs tells it."""
 
         def read() -> dict[str, int]:
-            with Api(self.access()) as api:
+            with Api(self.access(number)) as api:
                 return {campaign.code: campaign.click_count for campaign in api.campaigns()}
 
         return await asyncio.to_thread(read)
