@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -136,19 +136,19 @@ class Deployment:
                     await service.destroy()
 
     async def wait_until_well(self) -> None:
-        """Returns when everyone answers, all workers included."""
+        """Returns when everyone answers and lacks nothing, all workers included."""
         for port in (self.port, *self.api_ports):
-            await until(partial(health.is_well, port), within=_READY_SECONDS, every=_POLL_SECONDS)
-        await self.wait_for_workers()
+            await _soon(partial(health.is_well, port))
+        await _soon(self._all_workers_are_well)
 
     async def wait_for_workers(self) -> None:
-        """Returns when each of the redirector's workers answers."""
-        if self.worker_count > 1:
-            await until(self._all_workers_answer, within=_READY_SECONDS, every=_POLL_SECONDS)
+        """Returns when each of the redirector's workers answers, with Redis or without."""
+        await _soon(self._all_workers_answer)
 
     async def unconfirmed_clicks(self) -> dict[int, int]:
         """`unconfirmed_clicks` of the workers that could be reached, by process id."""
-        return await health.unconfirmed_clicks(self.port, self.worker_pids())
+        reports = await health.reports(self.port, self.worker_pids())
+        return {pid: report.unconfirmed_clicks for pid, report in reports.items()}
 
     def worker_pids(self) -> list[int]:
         """The processes that answer redirects."""
@@ -196,12 +196,18 @@ class Deployment:
         }
 
     async def _all_workers_answer(self) -> bool:
+        return len(await self._reports()) == self.worker_count
+
+    async def _all_workers_are_well(self) -> bool:
+        reports = await self._reports()
+        well = [report for report in reports if report.status == "ok"]
+        return len(well) == self.worker_count
+
+    async def _reports(self) -> list[health.Report]:
         workers = self.worker_pids()
-        return (
-            len(workers)
-            == self.worker_count
-            == len(await health.unconfirmed_clicks(self.port, workers))
-        )
+        if len(workers) != self.worker_count:
+            return []
+        return list((await health.reports(self.port, workers)).values())
 
     def _audit(self) -> tuple[int, str]:
         done = subprocess.run(
@@ -214,6 +220,10 @@ class Deployment:
             check=False,
         )
         return done.returncode, (done.stdout + done.stderr).strip()
+
+
+async def _soon(condition: Callable[[], Awaitable[bool]]) -> None:
+    await until(condition, within=_READY_SECONDS, every=_POLL_SECONDS)
 
 
 def logs(services: Sequence[Service]) -> str:

@@ -1,7 +1,9 @@
 """What each worker of a redirector says of itself, though all of them share one port."""
 
 import asyncio
-import json
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
 
 from tests.system import sessions
 from tests.system.browser import Answer, BrokenError, Browser, RefusedError, get
@@ -12,20 +14,31 @@ _ROUNDS = 4
 _CONNECTIONS = 12
 
 
-async def unconfirmed_clicks(port: int, workers: list[int]) -> dict[int, int]:
-    """`unconfirmed_clicks` of those workers that some connections happened to reach."""
-    found: dict[int, int] = {}
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `/healthz` answers, as far as tests want to know; the API has no clicks."""
+
+    status: str
+    unconfirmed_clicks: int = 0
+
+
+_parse = TypeAdapter(Report).validate_json
+
+
+async def reports(port: int, workers: list[int]) -> dict[int, Report]:
+    """What those workers say that some connections happened to reach, by process id."""
+    found: dict[int, Report] = {}
     browsers: list[Browser] = []
     try:
         for _ in range(_ROUNDS):
             more = [Browser(port) for _ in range(_CONNECTIONS)]
             browsers += more
-            answers = await asyncio.gather(*map(_ask, more))
+            said = await asyncio.gather(*map(_ask, more))
             servers = sessions.accepted(port, workers)
-            for browser, answer in zip(more, answers, strict=True):
+            for browser, answer in zip(more, said, strict=True):
                 worker = servers.get(browser.local_port) if answer is not None else None
                 if answer is not None and worker is not None:
-                    found[worker] = json.loads(answer.body)["unconfirmed_clicks"]
+                    found[worker] = _parse(answer.body)
             if len(found) == len(workers):
                 break
     finally:
@@ -34,12 +47,22 @@ async def unconfirmed_clicks(port: int, workers: list[int]) -> dict[int, int]:
     return found
 
 
+async def answers(port: int) -> bool:
+    """Whether a service answers, whatever it says."""
+    return await _answer(port) is not None
+
+
 async def is_well(port: int) -> bool:
-    """Whether a service answers, and can do its job."""
+    """Whether a service answers, and lacks nothing."""
+    answer = await _answer(port)
+    return answer is not None and _parse(answer.body).status == "ok"
+
+
+async def _answer(port: int) -> Answer | None:
     browser = Browser(port)
     answer = await _ask(browser)
     browser.close()
-    return answer is not None and answer.status == 200
+    return answer
 
 
 async def _ask(browser: Browser) -> Answer | None:

@@ -44,12 +44,12 @@ async def waiting(
         await asyncio.gather(*(visitors.ask(browser, campaign.code) for browser in browsers))
     answered_before = visitors.tally.people.answered.total()
     deployment.network.fault = Fault.STALL
-    requests = asyncio.gather(
-        *(
-            visitors.ask(browser, campaigns[number % len(campaigns)].code)
-            for number, browser in enumerate(browsers)
-        )
-    )
+
+    async def ask(number: int, browser: Browser) -> None:
+        await visitors.ask(browser, campaigns[number % len(campaigns)].code)
+        browser.close()
+
+    requests = asyncio.gather(*(ask(*numbered) for numbered in enumerate(browsers)))
 
     async def all_came() -> bool:
         waiting = sum((await deployment.unconfirmed_clicks()).values())
@@ -93,8 +93,9 @@ async def test_each_gets_an_answer(short_dir: Path, workers: int) -> None:
 async def test_a_second_signal_corrupts_nothing(
     short_dir: Path, workers: int, second: signal.Signals
 ) -> None:
-    """Told twice, as Ctrl-C tells all processes of a terminal: a visitor may be cut off, but who
-    was answered is counted, and nobody twice; the status is 0."""
+    """Told twice, as Ctrl-C tells all processes of a terminal, while Redis does not answer: who was
+    led on is counted, and nobody twice; the status is 0. At a second SIGINT, which means at once,
+    those who wait are cut off or get an error, and may have been counted."""
     async with deployed(short_dir, workers) as (deployment, visitors, campaigns):
         idle = Browser(deployment.port)
         await idle.ask(get("/healthz"))
@@ -104,6 +105,7 @@ async def test_a_second_signal_corrupts_nothing(
             sessions.kill(pid, second)
         # A process that begins to stop closes the connections on which nobody waits.
         await until(lambda: idle.is_closed)
+        idle.close()
         for pid in processes:
             sessions.kill(pid, second)
         status = await deployment.redirector.ended()
@@ -111,7 +113,9 @@ async def test_a_second_signal_corrupts_nothing(
         settlement = await reckoned(deployment, visitors)
         stopped = await deployment.stop()
     assert status == 0
-    assert (visitors.problems, settlement.problems, stopped) == ([], (), [])
+    assert (settlement.problems, stopped) == ((), [])
+    if second is signal.SIGTERM:
+        assert visitors.problems == []
 
 
 @WORKERS

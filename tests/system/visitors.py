@@ -116,6 +116,9 @@ class Visitors:
         if self._is_redirect(answer, code):
             self.times.append((began, time.monotonic() - began))
             clicks.answered[code] += 1
+        elif answer.status == 500:
+            # It went wrong before or after the click was counted.
+            clicks.broken[code] += 1
 
     async def _visit(self, rate: float) -> None:
         browser = Browser(self._port)

@@ -107,7 +107,7 @@ class Havoc:
             self._journal.strike(strike.kind, str(pid))
             service.kill()
             await until(lambda: service.pid != pid)
-            await until(lambda: health.is_well(self._deployment.port), within=_RECOVERY_SECONDS)
+            await until(lambda: health.answers(self._deployment.port), within=_RECOVERY_SECONDS)
             self._journal.note(
                 f"the redirector is back; {service.orphans - orphans} processes outlived the other"
             )
