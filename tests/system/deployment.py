@@ -108,14 +108,13 @@ class Deployment:
     async def running(self) -> AsyncIterator["Deployment"]:
         """Everything runs and is well in the block; at the end nothing is left of it."""
         async with self.network.running(), self.flusher_network.running():
-            self.redirector = self._service(
-                "redirector",
-                "redirector",
-                REDIRECTOR_PORT=str(self.port),
-                REDIRECTOR_WORKERS=str(self.worker_count),
-                REDIS_URL=self.network.url,
+            settings = {
+                "REDIRECTOR_PORT": str(self.port),
+                "REDIRECTOR_WORKERS": str(self.worker_count),
+                "REDIS_URL": self.network.url,
                 **self._redirector_settings,
-            )
+            }
+            self.redirector = self._service("redirector", "redirector", **settings)
             self.flushers = [
                 self._service(
                     f"flusher {number}", "redirector.flusher", REDIS_URL=self.flusher_network.url
@@ -175,9 +174,13 @@ class Deployment:
         """Ends everyone in order; what went wrong, a line each."""
         wrong: list[str] = []
         for stage in ([self.redirector, *self.apis], self.flushers, [self.redis]):
-            statuses = await asyncio.gather(*(service.stop() for service in stage))
+            statuses = await asyncio.gather(
+                *(service.stop() for service in stage), return_exceptions=True
+            )
             for service, status in zip(stage, statuses, strict=True):
-                if status:
+                if isinstance(status, BaseException):
+                    wrong.append(f"{service.name} did not stop: {status}")
+                elif status:
                     wrong.append(f"{service.name} stopped with status {status}")
                 if left := sessions.members(service.pid):
                     wrong.append(f"{service.name} left processes behind: {left}")

@@ -8,6 +8,7 @@ click was counted in the end.
 import argparse
 import asyncio
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -18,6 +19,7 @@ from tests.system.deployment import Deployment, logs
 from tests.system.memory import resident_bytes
 from tests.system.settlement import Settlement, settle
 from tests.system.visitors import Visitors
+from tracking.settings import Settings
 
 CAMPAIGNS = 1000
 VISITORS = 40
@@ -33,7 +35,8 @@ class Outage:
     def __init__(self, deployment: Deployment, visitors: Visitors) -> None:
         self._deployment = deployment
         self._visitors = visitors
-        self._first = 0
+        self._unconfirmed = 0
+        self._spooled = 0
 
     async def phase(self, name: str, seconds: float) -> None:
         """Looks on for so long; prints peak memory a minute, and times of the whole phase."""
@@ -68,14 +71,16 @@ class Outage:
 
 async def run(directory: Path, seconds: float, rate: float) -> bool:
     """The whole of it; whether every click was counted."""
-    deployment = Deployment(directory, workers=1, flushers=1, apis=1)
+    socket = Settings(data_dir=directory, redis_url=None).redis_socket
+    # Past the proxy, which is slower than Redis.
+    deployment = Deployment(directory, workers=1, flushers=1, apis=1, REDIS_URL=f"unix://{socket}")
     campaigns = await deployment.prepare(CAMPAIGNS)
     async with deployment.running():
         visitors = Visitors(deployment.port, campaigns)
         outage = Outage(deployment, visitors)
         crowd = asyncio.create_task(visitors.click(VISITORS, rate=rate))
         await outage.phase("before", _CALM_SECONDS)
-        await deployment.redis.stop()
+        await deployment.redis.stop(signal.SIGKILL)
         await outage.phase("away", seconds)
         deployment.redis.start()
         await outage.phase("back", _CALM_SECONDS)

@@ -99,18 +99,24 @@ class Havoc:
                 sessions.kill(pid)
 
     async def _kill_supervisor(self, strike: Strike) -> None:
-        async with self._turn(self._redirector) as over:
-            if over:
-                return
-            service = self._deployment.redirector
-            pid, orphans = service.pid, service.orphans
-            self._journal.strike(strike.kind, str(pid))
-            service.kill()
-            await until(lambda: service.pid != pid)
-            await until(lambda: health.answers(self._deployment.port), within=_RECOVERY_SECONDS)
-            self._journal.note(
-                f"the redirector is back; {service.orphans - orphans} processes outlived the other"
+        service = self._deployment.redirector
+        with self._journal.absence():
+            async with self._turn(self._redirector) as over:
+                if over:
+                    return
+                pid, orphans = service.pid, service.orphans
+                self._journal.strike(strike.kind, str(pid))
+                service.kill()
+                await until(lambda: service.pid != pid)
+                orphans = service.orphans - orphans
+                self._journal.note(f"{orphans} processes outlived the supervisor")
+            # Not for the next one to wait for: whoever starts can be killed as well.
+            await until(
+                lambda: health.answers(self._deployment.port),
+                within=_RECOVERY_SECONDS,
+                every=0.1,
             )
+            self._journal.note("the redirector answers again")
 
     async def _kill_one(self, strike: Strike, services: Sequence[Service]) -> None:
         service = _choose(services, strike)
@@ -171,12 +177,9 @@ class Havoc:
         """The disk is full while Redis is away: clicks are in memory alone, and nobody is killed
         until none of them is."""
         deployment = self._deployment
-        async with (
-            self._turn(self._redirector) as over,
-            self._turn(self._networks[deployment.network]),
-        ):
+        async with self._turn(self._redirector), self._turn(self._networks[deployment.network]):
             await deployment.wait_for_workers()
-            if over or self._over:
+            if self._over:
                 return
             workers = deployment.redirector.workers
             room = _ROOMS[int(strike.choice * len(_ROOMS))]

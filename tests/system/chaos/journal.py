@@ -16,13 +16,12 @@ class Journal:
 
     Attributes:
         struck: how often each kind of fault was done.
-        troubles: when Redis, the network to it, or SQL was in trouble: from and to, by the
-            monotonic clock.
     """
 
     def __init__(self, say: Callable[[str], None] = print) -> None:
         self.struck: Counter[Kind] = Counter()
-        self.troubles: list[tuple[float, float]] = []
+        self._troubles: list[tuple[float, float]] = []
+        self._absences: list[tuple[float, float]] = []
         self._began = time.monotonic()
         self._say = say
 
@@ -37,13 +36,31 @@ class Journal:
 
     @contextmanager
     def trouble(self) -> Iterator[None]:
-        """Redis or SQL can't be relied on in the block."""
-        began = time.monotonic()
-        try:
+        """Redis, the network to it, or SQL can't be relied on in the block."""
+        with _noted(self._troubles):
             yield
-        finally:
-            self.troubles.append((began, time.monotonic()))
 
-    def in_trouble(self, began: float, seconds: float) -> bool:
-        """Whether a request that took so long from `began` met with trouble."""
-        return any(begin <= began + seconds and began <= end for begin, end in self.troubles)
+    @contextmanager
+    def absence(self) -> Iterator[None]:
+        """There is no redirector for some time of the block; visitors wait at its port."""
+        with _noted(self._absences):
+            yield
+
+    def weather(self, began: float, seconds: float) -> str:
+        """What a request met with that took so long from `began`, by the monotonic clock."""
+        if _overlap(self._absences, began, began + seconds):
+            return "redirector restarted"
+        return "trouble behind" if _overlap(self._troubles, began, began + seconds) else "calm"
+
+
+@contextmanager
+def _noted(times: list[tuple[float, float]]) -> Iterator[None]:
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        times.append((began, time.monotonic()))
+
+
+def _overlap(times: list[tuple[float, float]], began: float, ended: float) -> bool:
+    return any(begin <= ended and began <= end for begin, end in times)

@@ -41,7 +41,7 @@ def _faults(result: Result) -> list[str]:
 
 def _facts(result: Result) -> list[str]:
     lines = [f"{name:32}  {number:6}" for name, number in sorted(result.others.items())]
-    for name, values in (("calm", result.calm), ("trouble behind", result.troubled)):
+    for name, values in sorted(result.times.items()):
         median, high = (1000 * percentile(values, share) for share in (0.5, 0.99))
         lines.append(f"redirects, {name}: {len(values)}, p50 {median:.1f} ms, p99 {high:.1f} ms")
     lines += [f"{name}: {number} orphans were killed" for name, number in result.orphans.items()]

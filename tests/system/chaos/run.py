@@ -1,7 +1,7 @@
 """A run: visitors click and clients edit while everything goes wrong; then the settlement."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ class Result:
     Attributes:
         struck: faults by kind.
         others: requests that are not in the rows, by what they were.
-        calm, troubled: seconds that redirects took, without and with trouble behind.
+        times: seconds that redirects took, by what they met with.
         orphans: processes that outlived the one that had started them, by service.
         tracebacks: in the logs.
         problems: what is wrong, a line each; none when the contract was kept.
@@ -35,8 +35,7 @@ class Result:
     struck: Counter[Kind]
     rows: tuple[Row, ...]
     others: Counter[str]
-    calm: list[float]
-    troubled: list[float]
+    times: dict[str, list[float]]
     orphans: dict[str, int]
     tracebacks: int
     problems: tuple[str, ...]
@@ -65,21 +64,18 @@ async def run(directory: Path, seed: int, seconds: float) -> Result:
             journal.note("all faults have ended")
             visitors.leave()
             clients.leave()
-        await deployment.wait_until_well()
-        journal.note("everyone is well")
+        journal.note(await _recovered(deployment, havoc))
         settlement = await settle(deployment, visitors.tally)
         journal.note("all clicks are at rest")
         stopped = await deployment.stop()
         journal.note("everyone has stopped")
     services = deployment.services
     said = logs(services)
-    calm, troubled = _times(visitors, journal)
     return Result(
         struck=journal.struck,
         rows=settlement.rows,
         others=visitors.others + clients.done,
-        calm=calm,
-        troubled=troubled,
+        times=_times(visitors, journal),
         orphans={service.name: service.orphans for service in services if service.orphans},
         tracebacks=said.count("Traceback"),
         problems=(
@@ -94,9 +90,17 @@ async def run(directory: Path, seed: int, seconds: float) -> Result:
     )
 
 
-def _times(visitors: Visitors, journal: Journal) -> tuple[list[float], list[float]]:
-    calm: list[float] = []
-    troubled: list[float] = []
+async def _recovered(deployment: Deployment, havoc: Havoc) -> str:
+    try:
+        await deployment.wait_until_well()
+    except AssertionError:
+        havoc.problems.append("not everyone became well again")
+        return havoc.problems[-1]
+    return "everyone is well"
+
+
+def _times(visitors: Visitors, journal: Journal) -> dict[str, list[float]]:
+    times: dict[str, list[float]] = defaultdict(list)
     for began, seconds in visitors.times:
-        (troubled if journal.in_trouble(began, seconds) else calm).append(seconds)
-    return calm, troubled
+        times[journal.weather(began, seconds)].append(seconds)
+    return times
