@@ -1,6 +1,11 @@
 """`python -m redirector`: the redirector's processes."""
 
 import logging
+import multiprocessing
+import os
+import signal
+import threading
+from multiprocessing.process import BaseProcess
 
 import uvicorn
 from starlette.applications import Starlette
@@ -20,7 +25,20 @@ _GRACE = 3
 def application() -> Starlette:
     """The app of one worker process, which begins with nothing but the environment."""
     process.configure_logging()
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
     return create_app(Settings.load())
+
+
+def _end_after(parent: BaseProcess) -> None:
+    """Stops this worker when whoever started it was killed, and could not stop it.
+
+    A worker that went on alone would keep the port from who is started next.
+    """
+    parent.join()
+    logger.error("the process that started this worker is gone: the worker stops")
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main(settings: Settings) -> None:

@@ -9,6 +9,9 @@ from redis.exceptions import RedisError
 
 from redirector.channel import Channel
 from redirector.spool import Spool
+from tracking import clicks
+from tracking.database import Database
+from tracking.errors import DatabaseUnavailableError
 
 logger = logging.getLogger(__name__)
 
@@ -21,10 +24,12 @@ class Adopter:
 
     Args:
         channel: to Redis, of the adopter's own: the recorder's is in use.
+        database: asked what was flushed: Redis may have lost its memory since.
     """
 
-    def __init__(self, channel: Channel, spool_dir: Path) -> None:
+    def __init__(self, channel: Channel, database: Database, spool_dir: Path) -> None:
         self._channel = channel
+        self._database = database
         self._spool_dir = spool_dir
         # Those whose sending was interrupted: they stay this process's.
         self._adopted: list[Spool] = []
@@ -35,8 +40,8 @@ class Adopter:
         while True:
             try:
                 await self.adopt()
-            except (RedisError, OSError):
-                # The recorder has said in the log that Redis is away; its spool tells of the disk.
+            except (RedisError, OSError, DatabaseUnavailableError):
+                # Others have said in the log that Redis, the disk or SQL is away.
                 await self._channel.close()
             await asyncio.sleep(_INTERVAL)
 
@@ -44,7 +49,8 @@ class Adopter:
         """Sends all that can be adopted now.
 
         Raises:
-            RedisError, OSError: Redis is away, or the disk fails; nothing is lost.
+            RedisError, OSError, DatabaseUnavailableError: Redis, the disk or SQL is away; nothing
+                is lost.
         """
         self._adopted += await asyncio.to_thread(self._find)
         while self._adopted:
@@ -61,11 +67,13 @@ class Adopter:
         return list(Spool.adopt(self._spool_dir, self._unreadable))
 
     async def _send(self, spool: Spool) -> None:
-        clicks = spool.clicks
+        waiting = spool.clicks
+        async with self._database.read() as connection:
+            spool.confirm(await clicks.flushed_number(connection, spool.writer))
         while batches := await asyncio.to_thread(spool.head):
             # What this server confirmed to the writer is not known: nothing is missing in it.
             await self._channel.add(spool.writer, 0, batches)
             await asyncio.to_thread(partial(spool.confirm, batches[-1].number))
         await asyncio.to_thread(spool.remove)
-        if clicks:
-            logger.info("%d clicks of a process that ended are in Redis", clicks)
+        if waiting:
+            logger.info("%d clicks of a process that ended are counted", waiting)

@@ -55,8 +55,10 @@ def create_app(settings: Settings) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         database = Database.of(settings)
         links = Links(database, settings.link_cache_size)
-        recorder = Recorder(Channel.of(settings), settings.spool_dir, settings.commit_timeout)
-        adopter = Adopter(Channel.of(settings), settings.spool_dir)
+        recorder = Recorder(
+            Channel.of(settings), database, settings.spool_dir, settings.commit_timeout
+        )
+        adopter = Adopter(Channel.of(settings), database, settings.spool_dir)
         app.state.service = Service(
             links, recorder, Rules(settings.shop_url, settings.forward_query)
         )

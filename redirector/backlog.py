@@ -58,5 +58,4 @@ async def measure(redis: Redis, database: Database, spools: Sequence[Waiting]) -
 
 
 async def _clicks(redis: Redis, key: str) -> int:
-    counts, _ = counters.parse(await redis.hgetall(key))
-    return sum(count.clicks for count in counts)
+    return counters.parse(await redis.hgetall(key)).clicks

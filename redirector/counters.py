@@ -5,6 +5,7 @@ The keys share a hash tag, so that in a cluster one slot holds what one script t
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from hashlib import sha1
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from redis.asyncio.connection import (
     UnixDomainSocketConnection,
 )
 
-from redirector.batches import Field
+from redirector.batches import Field, Writer
 from tracking.clicks import Audience, ClickCount, Hour
 from tracking.settings import Settings
 
@@ -50,6 +51,7 @@ IDLE_WRITERS = Script.load("idle_writers")
 
 # What a pending or sealed hash says of itself, beside its counters (scripts/record.lua).
 _OWN_FIELDS = frozenset({"id", "run"})
+_WRITER = "writer:"
 
 
 def flushing(batch_id: str) -> str:
@@ -62,27 +64,45 @@ def field(campaign_id: int, hour: Hour, audience: Audience) -> Field:
     return f"{campaign_id}:{hour}:{audience}"
 
 
-def parse(
-    counters: Mapping[bytes | str, bytes | str],
-) -> tuple[list[ClickCount], list[bytes | str]]:
-    """Reads a pending or sealed hash.
+@dataclass(slots=True)
+class Counters:
+    """What a pending or sealed hash holds.
 
-    Returns:
-        What it counts, and the fields that mean nothing: Waymark did not write those.
+    Attributes:
+        writers: the number up to which each writer's batches are in SQL once these are.
+        strange: fields that mean nothing: Waymark did not write those.
     """
-    counts: list[ClickCount] = []
-    strange: list[bytes | str] = []
-    for name, clicks in counters.items():
-        if _text(name) in _OWN_FIELDS:
+
+    counts: list[ClickCount] = dataclass_field(default_factory=list)
+    writers: dict[Writer, int] = dataclass_field(default_factory=dict)
+    strange: list[str] = dataclass_field(default_factory=list)
+
+    @property
+    def clicks(self) -> int:
+        """All of them, of whatever audience."""
+        return sum(count.clicks for count in self.counts)
+
+
+def parse(content: Mapping[bytes | str, bytes | str]) -> Counters:
+    """Reads a pending or sealed hash."""
+    counters = Counters()
+    for raw_name, value in content.items():
+        name = _text(raw_name)
+        if name in _OWN_FIELDS:
             continue
         try:
-            campaign_id, hour, audience = _text(name).split(":")
-            count = ClickCount(int(campaign_id), Hour(int(hour)), Audience(audience), int(clicks))
+            if name.startswith(_WRITER):
+                counters.writers[name.removeprefix(_WRITER)] = int(value)
+            else:
+                counters.counts.append(_count(name, int(value)))
         except ValueError:
-            strange.append(name)
-        else:
-            counts.append(count)
-    return counts, strange
+            counters.strange.append(name)
+    return counters
+
+
+def _count(name: Field, clicks: int) -> ClickCount:
+    campaign_id, hour, audience = name.split(":")
+    return ClickCount(int(campaign_id), Hour(int(hour)), Audience(audience), clicks)
 
 
 def connection_pool(

@@ -73,17 +73,19 @@ class Flusher:
 
     async def seal(self) -> list[str]:
         """Seals the pending counters, unless a batch waits already; the ids of all that wait."""
-        ids: list[bytes] = await self._seal(keys=[PENDING, SEALED], args=[FLUSHING_PREFIX])
+        ids: list[bytes] = await self._seal(keys=[PENDING, APPLIED, SEALED], args=[FLUSHING_PREFIX])
         return [id.decode() for id in ids]
 
     async def apply(self, batch_id: str) -> None:
         """Adds a sealed batch to the counts, unless that was done before."""
-        counts, strange = counters.parse(await self._redis.hgetall(flushing(batch_id)))
-        if strange:
+        sealed = counters.parse(await self._redis.hgetall(flushing(batch_id)))
+        if sealed.strange:
+            strange = sealed.strange
             logger.error("batch %s: %d counters make no sense: %r", batch_id, len(strange), strange)
-        if counts:
+        if sealed.counts:
+            batch = clicks.Batch(batch_id, tuple(sealed.counts), sealed.writers)
             async with self._database.write() as connection:
-                await clicks.apply(connection, clicks.Batch(batch_id, tuple(counts)))
+                await clicks.apply(connection, batch)
 
     async def acknowledge(self, batch_id: str) -> None:
         """Drops a batch that is in SQL from Redis."""

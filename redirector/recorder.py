@@ -32,7 +32,10 @@ from redirector.counters import field
 from redirector.durability import Durability
 from redirector.presence import Presence
 from redirector.spool import Spool
+from tracking import clicks
 from tracking.clicks import Audience, hour_of
+from tracking.database import Database
+from tracking.errors import DatabaseUnavailableError
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +52,10 @@ _DISK_PATIENCE = 2.0
 _SIGN_OF_LIFE_SECONDS = 3600.0
 # The last few fields of a spool are sent while new clicks wait.
 _LAST_FIELDS = MAX_FIELDS // 4
+
+
+class MemoryLostError(RedisError):
+    """Redis has forgotten batches that it had confirmed."""
 
 
 class _Gathering:
@@ -84,15 +91,19 @@ class Recorder:
 
     Args:
         channel: to Redis, of the recorder's own.
+        database: asked what was flushed, when Redis may have forgotten it.
         spool_dir: where clicks go while Redis is away.
         commit_timeout: seconds that a redirect waits at most for Redis.
     """
 
-    def __init__(self, channel: Channel, spool_dir: Path, commit_timeout: float) -> None:
+    def __init__(
+        self, channel: Channel, database: Database, spool_dir: Path, commit_timeout: float
+    ) -> None:
         self.writer = uuid4().hex
         self.presence = Presence("Redis", "redirects go on, clicks are kept on disk", logger)
         self.disk = Presence("the spool's disk", "clicks wait in memory", logger)
         self._channel = channel
+        self._database = database
         self._spool_dir = spool_dir
         self._spool: Spool | None = None
         # What touches the disk takes turns on a thread of its own.
@@ -104,6 +115,7 @@ class Recorder:
         self._under_way: _Gathering | None = None
         self._direct = False
         self._storable = True
+        self._memory_lost = False
         self._turn = asyncio.Lock()
         self._clicked = asyncio.Event()
         self._idle = asyncio.Event()
@@ -284,27 +296,25 @@ class Recorder:
                 batch.release()
 
     async def _add(self, batches: Sequence[NumberedBatch]) -> None:
-        """Sends batches, which are confirmed, or given up, when this returns."""
-        sent, self._sent = self._sent, max(self._sent, batches[-1].number)
+        """Sends batches, which are confirmed when this returns.
+
+        Raises:
+            MemoryLostError: Redis has forgotten what it had confirmed; nothing was added.
+            RedisError, OSError: they may have been added or not.
+        """
+        self._sent = max(self._sent, batches[-1].number)
         last = await self._channel.add(self.writer, self._confirmed, batches)
         if last < self._confirmed:
             logger.error(
-                "Redis has lost its memory: of this writer's %d batches that it confirmed it knows "
-                "the first %d; clicks that were not flushed yet are lost",
-                self._confirmed,
+                "Redis has lost its memory: it knows %d of the %d batches that it had confirmed; "
+                "clicks among them that were not flushed are lost",
                 last,
+                self._confirmed,
             )
             self._confirmed = last
-            # What was sent before may have been counted and flushed: it must not count twice.
-            doubtful = [batch for batch in batches if batch.number <= sent]
-            batches = batches[len(doubtful) :]
-            if doubtful:
-                clicks = sum(batch.clicks for batch in doubtful)
-                logger.error("%d clicks that it may have had are not sent again", clicks)
-            if batches:
-                await self._channel.add(self.writer, last, batches)
-        if batches:
-            self._confirmed = batches[-1].number
+            self._memory_lost = True
+            raise MemoryLostError("it has lost its memory")
+        self._confirmed = batches[-1].number
         self._stored_at = time.monotonic()
 
     async def _return_to_redis(self) -> None:
@@ -319,11 +329,13 @@ class Recorder:
                 try:
                     await self._channel.ping()
                     await self._send_spool()
-                except (RedisError, OSError) as error:
+                except (RedisError, OSError, DatabaseUnavailableError) as error:
                     await self._lose_redis(error)
 
     async def _send_spool(self) -> None:
         """Sends what is on disk, and at the end goes back to sending clicks to Redis directly."""
+        if self._spool is not None:
+            await self._drop_flushed(self._spool)
         while self._spool is not None:
             await self._send_head(self._spool, patience=None)
             if self._spool.fields <= _LAST_FIELDS:
@@ -335,7 +347,23 @@ class Recorder:
             if self._spool is not None:
                 await self._on_disk(self._spool.remove)
                 self._spool = None
+            self._memory_lost = False
             self._find_redis()
+
+    async def _drop_flushed(self, spool: Spool) -> None:
+        """Drops what is in SQL: Redis may have forgotten that it ever had it.
+
+        Raises:
+            DatabaseUnavailableError: SQL can't be asked, and Redis has lost its memory.
+        """
+        try:
+            async with self._database.read() as connection:
+                number = await clicks.flushed_number(connection, self.writer)
+        except DatabaseUnavailableError:
+            if self._memory_lost:
+                raise
+        else:
+            await self._on_disk(partial(spool.confirm, number))
 
     async def _send_head(self, spool: Spool, patience: float | None) -> None:
         batches = await self._on_disk(spool.head)

@@ -3,8 +3,8 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NewType
 
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracking import marks
 from tracking.database import upsert
-from tracking.tables import campaigns, click_hours, flush_batches
+from tracking.tables import campaigns, click_hours, flush_batches, writers
 
 logger = logging.getLogger(__name__)
 
@@ -55,10 +55,13 @@ class Batch:
     Attributes:
         id: unique for ever; a batch with an id that was applied before is not applied again.
         counts: at most one for each campaign, hour and audience.
+        writers: the number up to which the clicks of each redirector process are in the counts
+            once this batch is.
     """
 
     id: str
     counts: tuple[ClickCount, ...]
+    writers: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ async def apply(connection: AsyncConnection, batch: Batch) -> bool:
     if not await _enter(connection, batch.id, clicks):
         return False
     await _add(connection, counts)
+    await _note_writers(connection, batch.writers)
     await marks.note_counts(
         connection,
         {living[count.campaign_id] for count in counts if count.audience is Audience.HUMAN},
@@ -128,7 +132,11 @@ async def note_removal(connection: AsyncConnection, campaign_id: int) -> None:
 
 
 async def forget_batches(connection: AsyncConnection, before: float) -> None:
-    """Replaces the ledger's rows before this time (seconds since the epoch) by one."""
+    """Replaces the ledger's rows before this time (seconds since the epoch) by one.
+
+    Writers of which nothing was flushed since then are forgotten.
+    """
+    await connection.execute(delete(writers).where(writers.c.flushed_at < before))
     statement = delete(flush_batches).where(
         flush_batches.c.applied_at < before, flush_batches.c.id != _OLDER
     )
@@ -143,6 +151,12 @@ async def forget_batches(connection: AsyncConnection, before: float) -> None:
             set_={"clicks": flush_batches.c.clicks + row.excluded.clicks},
         )
     )
+
+
+async def flushed_number(connection: AsyncConnection, writer: str) -> int:
+    """The number up to which a writer's clicks are in the counts; 0 when none are known to be."""
+    query = select(writers.c.number).where(writers.c.id == writer)
+    return (await connection.execute(query)).scalar_one_or_none() or 0
 
 
 async def is_applied(connection: AsyncConnection, batch_id: str) -> bool:
@@ -183,6 +197,23 @@ async def _enter(connection: AsyncConnection, id: str, clicks: int) -> bool:
     """Adds a row to the ledger; False when it has one with this id."""
     entry = upsert(flush_batches).values(id=id, applied_at=time.time(), clicks=clicks)
     return (await connection.execute(entry.on_conflict_do_nothing())).rowcount > 0
+
+
+async def _note_writers(connection: AsyncConnection, numbers: Mapping[str, int]) -> None:
+    if not numbers:
+        return
+    now = time.time()
+    row = upsert(writers)
+    statement = row.on_conflict_do_update(
+        index_elements=[writers.c.id],
+        # An older copy of Redis's data knows lower numbers.
+        set_={
+            "number": func.max(writers.c.number, row.excluded.number),
+            "flushed_at": now,
+        },
+    )
+    rows = [{"id": id, "number": number, "flushed_at": now} for id, number in numbers.items()]
+    await connection.execute(statement, rows)
 
 
 async def _living(connection: AsyncConnection, ids: Collection[int]) -> dict[int, int]:

@@ -162,6 +162,17 @@ flush_batches = Table(
     sqlite_with_rowid=False,
 )
 
+# How far the batches of each redirector process are in the counts.
+writers = Table(
+    "writers",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("number", Integer, nullable=False),
+    # Seconds since the epoch.
+    Column("flushed_at", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # One row: what the flusher last said of itself.
 flusher_status = Table(
     "flusher_status",

@@ -18,7 +18,7 @@
 --
 -- Counters that were begun before the server started may come from a copy that is older than what
 -- was flushed. They are sealed under their own id, by which the ledger knows them; new clicks must
--- not be added to them.
+-- not be added to them. The writers' numbers go along, as in scripts/seal.lua.
 --
 -- Redis does not roll a failed script back. Nothing here fails half-way: a wrong type of a key fails
 -- at the first command that touches it, before anything was added, and so does a full memory or
@@ -33,6 +33,10 @@ if run ~= ARGV[2] then
     local id = redis.call("HGET", KEYS[1], "id")
     redis.call("RENAME", KEYS[1], ARGV[3] .. id)
     redis.call("RPUSH", KEYS[3], id)
+    local numbers = redis.call("HGETALL", KEYS[2])
+    for j = 1, #numbers, 2 do
+      redis.call("HSET", ARGV[3] .. id, "writer:" .. numbers[j], numbers[j + 1])
+    end
   end
   redis.call("HSET", KEYS[1], "run", ARGV[2], "id", ARGV[4])
 end

@@ -20,8 +20,8 @@ def counted(server: RedisServer) -> dict[tuple[int, Audience], int]:
     with server.client() as client:
         sealed = [flushing(id.decode()) for id in client.lrange(SEALED, 0, -1)]
         for key in [PENDING, *sealed]:
-            counts, strange = parse(client.hgetall(key))
-            assert strange == []
-            for count in counts:
+            held = parse(client.hgetall(key))
+            assert held.strange == []
+            for count in held.counts:
                 totals[count.campaign_id, count.audience] += count.clicks
     return dict(totals)

@@ -6,10 +6,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
 from redirector.adoption import Adopter
 from redirector.batches import MAX_FIELDS, NumberedBatch
 from redirector.counters import APPLIED
+from redirector.flusher import Flusher
 from redirector.recorder import Recorder
 from redirector.spool import survey
 from tests.proxy import Fault, Proxy
@@ -19,6 +21,8 @@ from tests.redirector.disk import room_for
 from tests.redis_server import RedisServer
 from tests.waiting import until
 from tracking.clicks import Audience
+from tracking.database import Database
+from tracking.settings import Settings
 
 # A batch of one click, under whichever number it is.
 ONE_CLICK = {"1:500000:human": 1}
@@ -29,18 +33,25 @@ async def recording(
     url: str, spool_dir: Path, commit_timeout: float = 30
 ) -> AsyncIterator[Recorder]:
     """A recorder at work; by default a click waits for Redis for very long."""
-    recorder = Recorder(connect(url), spool_dir, commit_timeout)
+    database = database_beside(spool_dir)
+    recorder = Recorder(connect(url), database, spool_dir, commit_timeout)
     await recorder.start()
     try:
         yield recorder
     finally:
         await recorder.close(10)
+        await database.close()
+
+
+def database_beside(spool_dir: Path) -> Database:
+    """The test's database, as another process opens it."""
+    return Database(f"sqlite+aiosqlite:///{spool_dir.parent / 'waymark.db'}", 5)
 
 
 @pytest.fixture
-def spool_dir(tmp_path: Path) -> Path:
+def spool_dir(database: Database, settings: Settings) -> Path:
     """Where the test's recorders keep clicks while Redis is away."""
-    return tmp_path / "spool"
+    return settings.spool_dir
 
 
 async def all_in_redis(recorder: Recorder) -> None:
@@ -167,7 +178,8 @@ async def test_an_ended_writers_spool_is_adopted(own_redis: RedisServer, spool_d
         own_redis.freeze()
         for _ in range(5):
             await click(recorder, 1)
-        adopter = Adopter(connect(own_redis.url), spool_dir)
+        database = database_beside(spool_dir)
+        adopter = Adopter(connect(own_redis.url), database, spool_dir)
         await adopter.adopt()
         assert recorder.spooled_clicks == 5  # its owner lives
     # The owner has ended without Redis; the batch that it sent to the frozen one is counted there.
@@ -175,6 +187,7 @@ async def test_an_ended_writers_spool_is_adopted(own_redis: RedisServer, spool_d
     assert [spool.owned for spool in survey(spool_dir)] == [False]
     await adopter.adopt()
     await adopter.close()
+    await database.close()
     assert counted(own_redis) == {1: 6}
     assert survey(spool_dir) == []
 
@@ -259,20 +272,20 @@ async def test_closing_waits_for_the_last_clicks(redis: RedisServer, spool_dir: 
 
 
 async def test_closing_without_redis_leaves_clicks_on_disk(
-    short_dir: Path, caplog: pytest.LogCaptureFixture
+    short_dir: Path, spool_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Closing does not wait for Redis, and says how many clicks it leaves."""
-    async with recording(f"unix://{short_dir}/nobody.sock", short_dir, 0.01) as recorder:
+    async with recording(f"unix://{short_dir}/nobody.sock", spool_dir, 0.01) as recorder:
         await click(recorder, 1)
     assert "1 clicks stay on disk" in caplog.text
-    assert [spool.clicks for spool in survey(short_dir)] == [1]
+    assert [spool.clicks for spool in survey(spool_dir)] == [1]
 
 
 async def test_closing_without_anything_says_what_is_lost(
-    short_dir: Path, caplog: pytest.LogCaptureFixture
+    short_dir: Path, database: Database, spool_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Closing does not wait for ever, and names the clicks that were never stored."""
-    recorder = Recorder(connect(f"unix://{short_dir}/nobody.sock"), short_dir, 0.01)
+    recorder = Recorder(connect(f"unix://{short_dir}/nobody.sock"), database, spool_dir, 0.01)
     await recorder.start()
     with room_for(0):
         await click(recorder, 1)
@@ -302,23 +315,40 @@ async def test_a_redis_without_memory_is_found_out(
             client.flushall()
         for _ in range(2):
             await click(recorder, 1)
+        await all_in_redis(recorder)
         assert counted(redis) == {1: 2}
     assert caplog.text.count("Redis has lost its memory") == 1
 
 
-async def test_what_redis_may_have_had_is_not_sent_to_an_empty_one(
-    redis: RedisServer, spool_dir: Path
+async def test_what_was_flushed_is_not_sent_to_a_redis_that_forgot_it(
+    redis: RedisServer, database: Database, spool_dir: Path
 ) -> None:
-    """A batch without a reply may have been flushed: when Redis forgot it, it is given up."""
+    """A batch whose reply was lost is in SQL already: it is known there by its number."""
+    client = Redis(unix_socket_path=str(redis.socket))
     async with Proxy(redis.socket).running() as proxy, recording(proxy.url, spool_dir) as recorder:
         await click(recorder, 1)
         proxy.fault = Fault.LOSE_REPLY
         await click(recorder, 2)
         await until(lambda: recorder.presence.away)
         await click(recorder, 3)
-        with redis.client() as client:
-            assert counted(redis)[2] == 1
-            client.flushall()
+        assert counted(redis)[2] == 1
+        await Flusher(client, database).flush()
+        await client.flushall()
         proxy.fault = Fault.NONE
         await all_in_redis(recorder)
         assert counted(redis) == {3: 1}
+    await client.aclose()
+
+
+async def test_what_was_not_flushed_is_sent_again(redis: RedisServer, spool_dir: Path) -> None:
+    """The same batch, which Redis forgot before SQL had it."""
+    async with Proxy(redis.socket).running() as proxy, recording(proxy.url, spool_dir) as recorder:
+        await click(recorder, 1)
+        proxy.fault = Fault.LOSE_REPLY
+        await click(recorder, 2)
+        await until(lambda: recorder.presence.away)
+        with redis.client() as client:
+            client.flushall()
+        proxy.fault = Fault.NONE
+        await all_in_redis(recorder)
+        assert counted(redis) == {2: 1}

@@ -9,19 +9,23 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from redis.asyncio import Redis
 
 from redirector.adoption import Adopter
+from redirector.flusher import Flusher
 from redirector.recorder import Recorder
 from redirector.spool import survey
 from tests.proxy import Fault, Proxy
-from tests.redirector.counting import connect, counted
+from tests.redirector.counting import connect
 from tests.redirector.disk import room_for
 from tests.redis_server import RedisServer
 from tests.waiting import until
+from tracking import campaigns, clicks
 from tracking.clicks import Audience
+from tracking.database import Database
+from tracking.organizers import ensure_event
 
 WRITERS = 2
-CAMPAIGN = 7
 COMMIT_TIMEOUT = 0.03
 
 
@@ -31,6 +35,7 @@ class Recording(RuleBasedStateMachine):
     writers = st.integers(0, WRITERS - 1)
 
     server: RedisServer
+    migrated: Path
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,45 +44,61 @@ class Recording(RuleBasedStateMachine):
         with self.server.client() as client:
             client.flushall()
         self.answered = self.broken = 0
+        shutil.copy(self.migrated, self.directory / "waymark.db")
+        self.spool_dir = self.directory / "spool"
+        self.database = Database(f"sqlite+aiosqlite:///{self.directory / 'waymark.db'}", 5)
+        self.campaign = self.runner.run(self.made())
+        self.redis = Redis(unix_socket_path=str(self.server.socket))
+        self.flusher = Flusher(self.redis, self.database)
         self.proxy = Proxy(self.server.socket)
         self.network = self.proxy.running()
         self.runner.run(self.network.__aenter__())
         self.recorders = [self.runner.run(self.started()) for _ in range(WRITERS)]
-        self.adopter = Adopter(connect(self.server.url), self.directory)
+        self.adopter = Adopter(connect(self.server.url), self.database, self.spool_dir)
+
+    async def made(self) -> int:
+        """The id of the campaign that is clicked."""
+        async with self.database.write() as connection:
+            event = await ensure_event(connection, "acme", "summer")
+            return (await campaigns.create(connection, event.id, description="News")).id
 
     async def started(self) -> Recorder:
         """Another process begins."""
-        recorder = Recorder(connect(self.proxy.url), self.directory, COMMIT_TIMEOUT)
+        recorder = Recorder(connect(self.proxy.url), self.database, self.spool_dir, COMMIT_TIMEOUT)
         await recorder.start()
         return recorder
 
-    @rule(writer=writers, clicks=st.integers(1, 5))
-    def click(self, writer: int, clicks: int) -> None:
+    @rule(writer=writers, visitors=st.integers(1, 5))
+    def click(self, writer: int, visitors: int) -> None:
         """Visitors come at once, and each is answered."""
 
         async def visit() -> None:
             recorder = self.recorders[writer]
-            await asyncio.gather(*(recorder.count(CAMPAIGN, Audience.HUMAN) for _ in range(clicks)))
+            await asyncio.gather(
+                *(recorder.count(self.campaign, Audience.HUMAN) for _ in range(visitors))
+            )
 
         self.runner.run(visit())
-        self.answered += clicks
+        self.answered += visitors
 
     @rule(fault=st.sampled_from([Fault.LOSE_REPLY, Fault.NONE]))
     def network_fails(self, fault: Fault) -> None:
         """From now on replies are lost, or no longer."""
         self.proxy.fault = fault
 
-    @rule(writer=writers, clicks=st.integers(1, 3))
-    def freeze(self, writer: int, clicks: int) -> None:
+    @rule(writer=writers, visitors=st.integers(1, 3))
+    def freeze(self, writer: int, visitors: int) -> None:
         """Redis freezes for a while, in which visitors come."""
         self.server.freeze()
-        self.click(writer, clicks)
+        self.click(writer, visitors)
         self.server.thaw()
 
     @rule(
-        writer=writers, clicks=st.integers(0, 3), after=st.sampled_from([0.0, 0.0005, 0.002, 0.05])
+        writer=writers,
+        visitors=st.integers(0, 3),
+        after=st.sampled_from([0, 0.0005, 0.002, 0.05]),
     )
-    def crash(self, writer: int, clicks: int, after: float) -> None:
+    def crash(self, writer: int, visitors: int, after: float) -> None:
         """A process ends with visitors waiting; what it has on disk stays. Another begins."""
 
         async def end() -> None:
@@ -88,8 +109,8 @@ class Recording(RuleBasedStateMachine):
                 nonlocal answered
                 answered += 1
 
-            for _ in range(clicks):
-                recorder.record(CAMPAIGN, Audience.HUMAN, answer)
+            for _ in range(visitors):
+                recorder.record(self.campaign, Audience.HUMAN, answer)
             await asyncio.sleep(after)
             for task in recorder._tasks:
                 task.cancel()
@@ -99,16 +120,16 @@ class Recording(RuleBasedStateMachine):
             if recorder._spool is not None:
                 recorder._spool.close()
             self.answered += answered
-            self.broken += clicks - answered
+            self.broken += visitors - answered
             self.recorders[writer] = await self.started()
 
         self.runner.run(end())
 
-    @rule(writer=writers, clicks=st.integers(1, 3))
-    def fill_the_disk(self, writer: int, clicks: int) -> None:
+    @rule(writer=writers, visitors=st.integers(1, 3))
+    def fill_the_disk(self, writer: int, visitors: int) -> None:
         """Nothing can be written, for a while in which no process ends."""
         with room_for(0):
-            self.click(writer, clicks)
+            self.click(writer, visitors)
         self.proxy.fault = Fault.NONE
         self.runner.run(until(lambda: self.recorders[writer].unconfirmed_clicks == 0))
 
@@ -116,6 +137,19 @@ class Recording(RuleBasedStateMachine):
     def adopt(self) -> None:
         """Whoever lives looks for spools of the dead."""
         self.runner.run(self.adopter.adopt())
+
+    @rule(forgets=st.booleans())
+    def flush(self, forgets: bool) -> None:
+        """Everything that Redis has is moved into SQL; then Redis may lose its memory."""
+
+        async def move() -> None:
+            while await self.flusher.flush():
+                pass
+
+        self.runner.run(move())
+        if forgets:
+            with self.server.client() as client:
+                client.flushall()
 
     @rule()
     def wait(self) -> None:
@@ -138,18 +172,28 @@ class Recording(RuleBasedStateMachine):
             await recorder.close(10)
         await self.adopter.adopt()
         await self.adopter.close()
-        assert survey(self.directory) == []
-        assert list(self.directory.iterdir()) == []
-        clicks = counted(self.server).get((CAMPAIGN, Audience.HUMAN), 0)
-        assert self.answered <= clicks <= self.answered + self.broken
+        assert survey(self.spool_dir) == []
+        assert not self.spool_dir.exists() or list(self.spool_dir.iterdir()) == []
+        while await self.flusher.flush():
+            pass
+        async with self.database.read() as connection:
+            sums = await clicks.ledger(connection)
+        assert self.answered <= sums.hourly_sum <= self.answered + self.broken
+        assert sums.clicks == sums.hourly_sum
         await self.network.__aexit__(None, None, None)
+        await self.redis.aclose()
+        await self.database.close()
 
 
-def test_any_order_of_faults_counts_every_answered_click_once(own_redis: RedisServer) -> None:
-    """Lost replies, freezes, full disks and crashes change no total."""
+def test_any_order_of_faults_counts_every_answered_click_once(
+    own_redis: RedisServer, migrated: Path
+) -> None:
+    """Lost replies, freezes, full disks, crashes and a forgetful Redis change no total."""
+    database = migrated
 
     class RecordingHere(Recording):
         server = own_redis
+        migrated = database
 
     run_state_machine_as_test(
         RecordingHere,

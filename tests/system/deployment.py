@@ -214,7 +214,7 @@ class Deployment:
 
     def _audit(self) -> tuple[int, str]:
         done = subprocess.run(
-            [sys.executable, "-m", "tracking.cli", "audit"],
+            [sys.executable, "-m", "redirector.cli", "audit"],
             cwd=ROOT,
             env=self._environment(),
             capture_output=True,

@@ -4,13 +4,14 @@ import asyncio
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 from redis import Redis
+from redis.exceptions import RedisError
 
-from redirector.counters import PENDING, SEALED
+from redirector.counters import PENDING, SEALED, parse
 from tests.proxy import Fault
 from tests.system.browser import Browser
 from tests.system.deployment import Deployment
@@ -67,7 +68,7 @@ class Scene:
     async def waits_in_redis(self) -> bool:
         """Whether a hundred clicks are in the pending counters, all confirmed."""
         with self.redis() as redis:
-            pending = sum(map(int, redis.hvals(PENDING)))
+            pending = parse(redis.hgetall(PENDING)).clicks
         unconfirmed = await self.deployment.unconfirmed_clicks()
         return pending == CLICKS and list(unconfirmed.values()) == [0]
 
@@ -86,6 +87,14 @@ class Scene:
         assert await self.deployment.redis.stop() == 0
         _exchange(self.deployment.settings.redis_dir, copy, keep=keep)
         self.deployment.redis.start()
+        await until(self.redis_answers)
+
+    def redis_answers(self) -> bool:
+        """Whether the server has started."""
+        with suppress(RedisError), self.redis() as redis:
+            redis.ping()
+            return True
+        return False
 
     def hold_flushers(self) -> None:
         """What is confirmed stays in Redis."""

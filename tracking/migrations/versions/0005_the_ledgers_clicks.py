@@ -1,4 +1,4 @@
-"""how many clicks each row of the ledger stands for."""
+"""how many clicks each row of the ledger stands for, and how far writers are flushed."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -31,3 +31,11 @@ def upgrade() -> None:
         "SELECT 'older', 0, sum(clicks) FROM click_hours HAVING sum(clicks) > 0"
     )
     op.drop_table("flush_batches_before")
+    op.create_table(
+        "writers",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("flushed_at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_writers")),
+        sqlite_with_rowid=False,
+    )
