@@ -3,3 +3,7 @@
 
 class LoadtestError(Exception):
     """The load test can't be done; the text says why, in one line."""
+
+
+class MissingError(LoadtestError):
+    """A program that the load test needs is not installed."""

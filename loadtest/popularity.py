@@ -3,6 +3,7 @@
 import random
 from bisect import bisect
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Final
 
 from loadtest.api import Campaign
@@ -30,3 +31,20 @@ class Popularity:
         drawn = random.random() * self._cumulative[-1]
         # Rounding may put the product at the very end, behind the last.
         return self.campaigns[min(bisect(self._cumulative, drawn), len(self.campaigns) - 1)]
+
+
+class Ranks:
+    """The same for campaigns that are known by their numbers alone.
+
+    Args:
+        count: of the campaigns.
+    """
+
+    def __init__(self, count: int) -> None:
+        # Which number has which rank must not follow the order in which the database keeps them.
+        self.numbers = random.sample(range(count), count)
+        self._cumulative = list(accumulate(rank**-EXPONENT for rank in range(1, count + 1)))
+
+    def draw(self, amount: int) -> list[int]:
+        """Numbers of campaigns, from 0, one for each click."""
+        return random.choices(self.numbers, cum_weights=self._cumulative, k=amount)

@@ -5,13 +5,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Set as AbstractSet
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import IO, NoReturn
 
+from loadtest.cores import pinned
+from loadtest.errors import LoadtestError
+
 ROOT = Path(__file__).parents[1]
 
+_STOP_SECONDS = 20.0
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 # Whatever else is set might lead to somebody's Redis or database, or change what locust does.
@@ -24,7 +29,6 @@ def clean_environment(home: Path) -> dict[str, str]:
     return {**kept, "HOME": str(home)}
 
 
-@contextmanager
 def child(
     module: str,
     arguments: Sequence[str],
@@ -32,17 +36,34 @@ def child(
     *,
     stdout: IO[bytes] | int,
     stderr: int,
+) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """`python -m <module>`, as a `program`."""
+    command = [sys.executable, "-m", module, *arguments]
+    return program(command, environment, stdout=stdout, stderr=stderr)
+
+
+@contextmanager
+def program(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    stdout: IO[bytes] | int,
+    stderr: int,
+    cores: AbstractSet[int] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """`python -m <module>` in the project's directory, killed if it outlasts the block.
+    """A command in the project's directory, killed if it outlasts the block.
 
     It has a session of its own: the terminal's Ctrl-C is for us, who stop everyone in order.
+
+    Args:
+        cores: it, and whatever it starts, stays on these; None: as we do.
     """
     process: subprocess.Popen[bytes] | None = None
     try:
         # A signal in the midst of it would leave a process that nobody knows.
-        with signals_held():
+        with signals_held(), pinned(cores):
             process = subprocess.Popen(  # noqa: S603 - our own arguments
-                [sys.executable, "-m", module, *arguments],
+                command,
                 cwd=ROOT,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -55,6 +76,48 @@ def child(
         if process is not None:
             with process:
                 process.kill()
+
+
+@contextmanager
+def service(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    log: Path,
+    cores: AbstractSet[int] | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A `program` that runs until it is told to stop, at the block's end.
+
+    Args:
+        log: the file that its output is added to.
+
+    Raises:
+        LoadtestError: it did not stop, or not well.
+    """
+    with (
+        log.open("ab") as output,
+        program(
+            command, environment, stdout=output, stderr=subprocess.STDOUT, cores=cores
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            # Whoever ends us now waits until everyone has stopped in order.
+            with signals_held():
+                process.terminate()
+                try:
+                    status = process.wait(_STOP_SECONDS)
+                except subprocess.TimeoutExpired:
+                    raise LoadtestError(f"{log.stem} did not stop") from None
+    if status not in {0, -signal.SIGTERM}:
+        raise LoadtestError(f"{log.stem} ended with status {status}: {last_line(log)}")
+
+
+def last_line(log: Path) -> str:
+    """The last thing that a log says."""
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "nothing in its log"
 
 
 @contextmanager

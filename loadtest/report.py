@@ -31,7 +31,7 @@ def table(tally: Tally, reckoning: Reckoning, *, audit_passed: bool) -> str:
     ]
     width = max(len(rows[0][1]), *(len(row[1]) for row in rows))
     name_width = max(len(row[0]) for row in rows)
-    lines = _aligned(rows)
+    lines = aligned(rows)
     lines += ["", *(f"{name:<{name_width}}  {value:>{width}}" for name, value in facts)]
     if tally.saturated:
         lines.append("locust was at its limit: requests/s and times are its own, not the server's")
@@ -42,8 +42,8 @@ def _grouped(number: float) -> str:
     return f"{number:,}"
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """One line a row: names to the left, numbers to the right."""
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """One line a row, each of as many cells: names to the left, numbers to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
