@@ -16,7 +16,7 @@ BIN = .venv/bin
 # What a stranger's pip is set up with must not get in the way of the hashes.
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: install run test schemathesis chaos outage lint format lock loadtest bench-api clean
+.PHONY: install run test schemathesis chaos outage lint format lock loadtest bench bench-growth bench-api clean
 
 install: .venv/installed
 
@@ -37,6 +37,17 @@ run: install
 
 test: .venv/installed-dev
 	$(BIN)/pytest
+
+# What a counted redirect costs, beside nginx and others; wants wrk, and nginx for its rows.
+# make bench SECONDS=4 ROUNDS=5 CONNECTIONS=64 JSON=bench.json
+SECONDS = 4
+ROUNDS = 5
+CONNECTIONS = 64
+JSON =
+KEPT = $(if $(JSON),--json "$(JSON)")
+bench: .venv/installed-dev
+	@$(BIN)/python -m loadtest.bench --seconds $(SECONDS) --rounds $(ROUNDS) \
+	  --connections $(CONNECTIONS) $(KEPT)
 
 # What lists and writes of the API take in an event of 100 and in one of 100,000.
 bench-api: .venv/installed-dev
