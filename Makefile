@@ -49,6 +49,12 @@ bench: .venv/installed-dev
 	@$(BIN)/python -m loadtest.bench --seconds $(SECONDS) --rounds $(ROUNDS) \
 	  --connections $(CONNECTIONS) $(KEPT)
 
+# What becomes of it with more campaigns, links, counters, connections and workers; wants wrk.
+# PERCENT=10 is a tenth of everything.
+PERCENT = 100
+bench-growth: .venv/installed-dev
+	@$(BIN)/python -m loadtest.growth --seconds $(SECONDS) --rounds $(ROUNDS) --percent $(PERCENT)
+
 # What lists and writes of the API take in an event of 100 and in one of 100,000.
 bench-api: .venv/installed-dev
 	$(BIN)/python -m loadtest.bench_api

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -29,6 +29,10 @@ class Server:
 
     url: str
     pid: int
+
+
+Ready = Callable[[Server], None]
+"""Returns when the server can be used, or raises a LoadtestError."""
 
 
 class Waymark:
@@ -73,31 +77,29 @@ class Waymark:
     @contextmanager
     def api(self) -> Iterator[Server]:
         """The API, when it is well."""
-        with self._server("api", "API_PORT") as server:
+        with self._server("api", "API_PORT", wait_until_well) as server:
             yield server
 
     @contextmanager
     def redirector(
-        self, module: str = "redirector", settings: Mapping[str, str] | None = None
+        self, module: str = "redirector", ready: Ready | None = None
     ) -> Iterator[Server]:
-        """A redirector, when SQL and Redis are there for it.
+        """A redirector.
 
         Args:
             module: that is run for it.
-            settings: environment variables for it alone.
+            ready: waits until it can be used; None: until SQL and Redis are there for it.
         """
-        with self._server(module, "REDIRECTOR_PORT", settings) as server:
+        with self._server(module, "REDIRECTOR_PORT", ready or wait_until_well) as server:
             yield server
 
     @contextmanager
-    def _server(
-        self, module: str, port_variable: str, settings: Mapping[str, str] | None = None
-    ) -> Iterator[Server]:
+    def _server(self, module: str, port_variable: str, ready: Ready) -> Iterator[Server]:
         [port] = free_ports(1)
-        with self._process(module, {port_variable: str(port), **(settings or {})}) as pid:
+        with self._process(module, {port_variable: str(port)}) as pid:
             server = Server(f"http://{HOST}:{port}", pid)
             try:
-                wait_until_well(server)
+                ready(server)
             except LoadtestError as error:
                 raise LoadtestError(f"{error}: {last_line(self._log(module))}") from None
             yield server

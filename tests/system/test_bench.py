@@ -194,7 +194,7 @@ def test_the_load(tmp_path: Path, check: bool, others: set[str]) -> None:
         with pytest.raises(MissingError):
             Wrk.find(tmp_path, 1)
         return
-    paths = ["/302", "/200", "/302", "/404", "/301"]
+    paths = ["/302", "/200", "/302///", "/404", "/301"]
     with alternating() as (url, asked):
         load = Wrk.find(tmp_path, 1).run(url, paths, 1, check=check)
     first = paths.index(asked[0][0])

@@ -1,0 +1,1 @@
+"""What becomes of it as it grows: more campaigns, links, counters, connections, processes."""
