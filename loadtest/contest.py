@@ -31,6 +31,7 @@ LINKS = 1000
 _QUERY = "?utm_source=newsletter&utm_medium=email&utm_campaign=autumn&recipient="
 # A run draws more clicks than can be answered, so that none is repeated before its time.
 _DRAWN_PER_SECOND = 100_000
+_MOST_DRAWN = 1_000_000
 # A cache that is not full yet is filled by so many a second, or faster.
 _FILLED_PER_SECOND = 10_000
 
@@ -103,7 +104,7 @@ class Contest:
             return [link("zipf", number) for number in reversed(ranks.numbers[:cached])]
 
         def drawn() -> list[str]:
-            amount = self.seconds * _DRAWN_PER_SECOND
+            amount = min(self.seconds * _DRAWN_PER_SECOND, _MOST_DRAWN)
             return [link("zipf", number) for number in ranks.draw(amount)]
 
         row = Row(

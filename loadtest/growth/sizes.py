@@ -4,7 +4,7 @@ import asyncio
 import sys
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -34,21 +34,36 @@ class _Contestant:
     """A redirector on a database of some size.
 
     Attributes:
-        start: seconds from the start of the process to its first redirect.
-        memory: bytes, after that.
+        paths: of the links that are clicked.
+        starts: of further redirectors, each seconds from the start of the process to its first
+            redirect.
+        memory: bytes of those, after that.
     """
 
     size: int
-    start: float
-    memory: float
+    waymark: Waymark
+    paths: list[str]
     row: Row
+    starts: list[float] = field(default_factory=list)
+    memory: list[int] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Times one more redirector, beside others that have started."""
+        began = time.perf_counter()
+        with self.waymark.redirector(ready=partial(_click_first, self.paths[0])) as server:
+            self.starts.append(time.perf_counter() - began)
+            self.memory.append(resident([server.pid]))
+        self.row.answered += 1
 
 
 def measure(scale: Scale) -> Section:
     """All sizes in turn."""
     wrk = Wrk.find(scale.directory, scale.connections, scale.cores.load)
     with ExitStack() as stack:
-        contestants = [_start(scale, size, stack) for size in scale.sizes]
+        contestants = [_enter(scale, size, stack) for size in scale.sizes]
+        for _ in range(_STARTS):
+            for each in contestants:
+                each.start()
         for each in contestants:
             each.row.warm_up(wrk)
         for _ in range(scale.rounds):
@@ -70,7 +85,7 @@ def measure(scale: Scale) -> Section:
     )
 
 
-def _start(scale: Scale, size: int, stack: ExitStack) -> _Contestant:
+def _enter(scale: Scale, size: int, stack: ExitStack) -> _Contestant:
     directory = scale.subdirectory(f"size-{size}")
     print(f"a database of {size:,} campaigns", file=sys.stderr)
     asyncio.run(fill_links(directory, {_SLUG: size}))
@@ -78,7 +93,6 @@ def _start(scale: Scale, size: int, stack: ExitStack) -> _Contestant:
     # Spread over the whole of it.
     paths = [link(_SLUG, number * size // hot) for number in range(hot)]
     parts = stack.enter_context(running(Waymark(directory, scale.cores.server)))
-    starts = [_time_start(parts.waymark, paths[0]) for _ in range(_STARTS)]
     row = Row(
         f"{size:,} campaigns",
         parts.redirector,
@@ -86,17 +100,8 @@ def _start(scale: Scale, size: int, stack: ExitStack) -> _Contestant:
         redis=[parts.redis],
         flusher=[parts.flusher],
         count=partial(_count, directory),
-        answered=_STARTS,
     )
-    seconds, memory = (median(figures) for figures in zip(*starts, strict=True))
-    return _Contestant(size, seconds, memory, row)
-
-
-def _time_start(waymark: Waymark, path: str) -> tuple[float, float]:
-    """Of one more redirector, beside others that have started: its seconds and bytes."""
-    began = time.perf_counter()
-    with waymark.redirector(ready=partial(_click_first, path)) as server:
-        return time.perf_counter() - began, resident([server.pid])
+    return _Contestant(size, parts.waymark, paths, row)
 
 
 def _click_first(path: str, server: Server) -> None:
@@ -125,8 +130,8 @@ def _line(each: _Contestant, base: _Contestant) -> tuple[str, ...]:
     ratio = throughput.median / figures(base.row.measurements)["requests_per_cpu_second"].median
     return (
         f"{each.size:,}",
-        f"{each.start:.2f}",
-        f"{each.memory / 2**20:.1f}",
+        f"{median(each.starts):.2f}",
+        f"{median(each.memory) / 2**20:.1f}",
         f"{throughput.median:,.0f}",
         throughput.range(),
         f"{ratio:.2f}",

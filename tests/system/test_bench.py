@@ -3,7 +3,9 @@
 import asyncio
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -94,6 +96,60 @@ def test_a_short_run(short_dir: Path, tmp_path: Path) -> None:
     installed = len(rows) - len(WAYMARK_ROWS) - 1
     assert installed + len(document["left_out"]) in {1, 2}
     assert installed == 2 or "left out: nginx" in output
+
+
+@pytest.mark.parametrize("wrong", [-1000, 1000])
+def test_a_wrong_count_does_not_pass(wrong: int, short_dir: Path) -> None:
+    """A run whose counts are doctored exits with 1, and says which way they are wrong."""
+    script = (
+        "from loadtest import bench, contest\n"
+        "read_counts = contest.read_counts\n"
+        "contest.read_counts = lambda directory: {\n"
+        f"    slug: clicks + {wrong} for slug, clicks in read_counts(directory).items()\n"
+        "}\n"
+        "for others in ('_add_many', '_add_bare', '_add_nginx'):\n"
+        "    setattr(contest.Contest, others, lambda *_: None)\n"
+        "raise SystemExit(bench.main(['--seconds', '1', '--rounds', '1', '--connections', '8']))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(short_dir)},
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+        check=False,
+    )
+    if shutil.which("wrk") is None:
+        assert (done.returncode, done.stderr) == (2, _MISSING)
+        return
+    assert done.returncode == 1
+    what = "were lost" if wrong < 0 else "were counted too many"
+    pattern = rf"^bench: express lane, 1,000 links: [\d,]+ clicks {what}$"
+    assert re.search(pattern, done.stderr, re.MULTILINE), done.stderr
+
+
+def test_a_signal_stops_everything(short_dir: Path) -> None:
+    """SIGTERM in the middle of a run ends it early, in order."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "loadtest.bench", "--seconds", "3600", "--campaigns", "1000"],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(short_dir)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        first = process.stderr.readline()
+        if shutil.which("wrk") is None:
+            assert first == _MISSING
+            return
+        while process.stderr.readline() != "round 1 of 5\n":
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=_SECONDS)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert_nothing_left(short_dir)
 
 
 def test_without_wrk(short_dir: Path) -> None:
