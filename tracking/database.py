@@ -8,7 +8,7 @@ start and never fails in the middle.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +17,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Table, event
+from sqlalchemy import URL, Connection, Table, event, insert
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
@@ -169,6 +169,16 @@ class Database:
 def upsert(table: Table) -> sqlite.Insert:
     """An INSERT that can say `on_conflict_do_nothing` or `on_conflict_do_update`."""
     return sqlite.insert(table)
+
+
+async def insert_many(
+    connection: AsyncConnection, table: Table, rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Inserts rows, each with a value for every column in the table's order, as the driver takes
+    them: for many rows that is twice as fast as with a dictionary for each."""
+    if rows:
+        statement = insert(table).compile(dialect=connection.dialect)
+        await connection.exec_driver_sql(str(statement), list(rows))
 
 
 def _engine(url: URL, timeout: float, *, pool_size: int, begin: str) -> AsyncEngine:

@@ -150,6 +150,17 @@ click_hours = Table(
     sqlite_with_rowid=False,
 )
 
+# The counts of the batch that is being applied, for its transaction alone; no part of the schema.
+batch_counts = Table(
+    "batch_counts",
+    MetaData(),
+    Column("campaign_id", Integer, nullable=False),
+    Column("hour", Integer, nullable=False),
+    Column("audience", String, nullable=False),
+    Column("clicks", Integer, nullable=False),
+    prefixes=["TEMPORARY"],
+)
+
 # The ledger: what changed the hourly rows. Its clicks are theirs, all together.
 flush_batches = Table(
     "flush_batches",
