@@ -140,10 +140,6 @@ class Deployment:
             await _soon(partial(health.is_well, port))
         await _soon(self._all_workers_are_well)
 
-    async def wait_for_workers(self) -> None:
-        """Returns when each of the redirector's workers answers, with Redis or without."""
-        await _soon(self._all_workers_answer)
-
     async def unconfirmed_clicks(self) -> dict[int, int]:
         """`unconfirmed_clicks` of the workers that could be reached, by process id."""
         reports = await health.reports(self.port, self.worker_pids())
@@ -198,19 +194,13 @@ class Deployment:
             "DATABASE_TIMEOUT": str(self.settings.database_timeout),
         }
 
-    async def _all_workers_answer(self) -> bool:
-        return len(await self._reports()) == self.worker_count
-
     async def _all_workers_are_well(self) -> bool:
-        reports = await self._reports()
-        well = [report for report in reports if report.status == "ok"]
-        return len(well) == self.worker_count
-
-    async def _reports(self) -> list[health.Report]:
         workers = self.worker_pids()
         if len(workers) != self.worker_count:
-            return []
-        return list((await health.reports(self.port, workers)).values())
+            return False
+        reports = await health.reports(self.port, workers)
+        well = [report for report in reports.values() if report.status == "ok"]
+        return len(well) == self.worker_count
 
     def _audit(self) -> tuple[int, str]:
         done = subprocess.run(

@@ -6,7 +6,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from typing import TypeVar
 
 from tests.proxy import Fault, Proxy
@@ -178,10 +178,11 @@ class Havoc:
         until none of them is."""
         deployment = self._deployment
         async with self._turn(self._redirector), self._turn(self._networks[deployment.network]):
-            await deployment.wait_for_workers()
+            await until(
+                lambda: health.answers(deployment.port), within=_RECOVERY_SECONDS, every=0.1
+            )
             if self._over:
                 return
-            workers = deployment.redirector.workers
             room = _ROOMS[int(strike.choice * len(_ROOMS))]
             with self._journal.trouble():
                 self._journal.strike(strike.kind, f"{room} bytes left, {strike.seconds:.1f} s")
@@ -190,23 +191,23 @@ class Havoc:
                 )
                 limits = [(room, resource.RLIM_INFINITY), (resource.RLIM_INFINITY,) * 2]
                 for limit, seconds in zip(limits, (strike.seconds, 0), strict=True):
-                    for pid in workers:
-                        resource.prlimit(pid, resource.RLIMIT_FSIZE, limit)
+                    # The supervisor too, for a worker that it is about to start.
+                    for pid in sessions.members(deployment.redirector.pid):
+                        with suppress(ProcessLookupError):
+                            resource.prlimit(pid, resource.RLIMIT_FSIZE, limit)
                     await asyncio.sleep(seconds)
                 safe: set[int] = set()
                 # Among clicks that come and go, those that wait could not be told.
                 with self._visitors.held():
-                    await until(
-                        lambda: self._all_safe(workers, safe), within=_RECOVERY_SECONDS, every=0.2
-                    )
+                    await until(lambda: self._all_safe(safe), within=_RECOVERY_SECONDS, every=0.2)
                 self._journal.note("the disk has room again, and no click is in memory alone")
                 await cut
 
-    async def _all_safe(self, workers: list[int], safe: set[int]) -> bool:
+    async def _all_safe(self, safe: set[int]) -> bool:
         """Whether each worker has been seen without unconfirmed clicks since the disk has room."""
         found = await self._deployment.unconfirmed_clicks()
         safe.update(pid for pid, clicks in found.items() if not clicks)
-        return safe.issuperset(workers)
+        return safe.issuperset(self._deployment.worker_pids())
 
     async def _hold(self, network: Proxy, fault: Fault, seconds: float) -> None:
         network.fault = fault
