@@ -20,6 +20,9 @@ logger = logging.getLogger("redirector")
 
 # Visitors with open requests are waited for this long, in seconds, when the process is stopped.
 _GRACE = 3
+# A worker that says nothing for this long, in seconds, is replaced. On a busy machine it takes
+# longer than uvicorn's five seconds to start; and the supervisor waits this long for one that died.
+_WORKER_PATIENCE = 15
 
 
 def application() -> Starlette:
@@ -58,6 +61,7 @@ def main(settings: Settings) -> None:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=_GRACE,
+        timeout_worker_healthcheck=_WORKER_PATIENCE,
     )
     process.ignore_stop_signals()
     logger.info("answering links on http://%s:%d", settings.host, settings.redirector_port)
