@@ -16,7 +16,7 @@ BIN = .venv/bin
 # What a stranger's pip is set up with must not get in the way of the hashes.
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: install run test schemathesis chaos outage lint format lock loadtest bench bench-growth bench-api clean
+.PHONY: install run test schemathesis chaos outage mutations lint format lock loadtest bench bench-growth bench-api clean
 
 install: .venv/installed
 
@@ -76,6 +76,10 @@ chaos: .venv/installed-dev
 # What Redis's absence costs: memory and times of the redirector. make outage SECONDS=600
 outage: .venv/installed-dev
 	$(BIN)/python -u -m tests.system.outage --seconds $(SECONDS)
+
+# Takes each mechanism of the counting contract away in turn: a test must fail. Takes minutes.
+mutations: .venv/installed-dev
+	$(BIN)/python -m tests.mutations
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check

@@ -23,6 +23,8 @@ def free_port() -> int:
 def started(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
     """`python -m` with these arguments, and no settings but those named; killed at the end.
 
+    It leads a session of its own, by which what it starts can be found.
+
     Its log is on `stderr`, which must be read, in the end by `communicate`.
     """
     settings = {name.upper() for name in Settings.model_fields}
@@ -31,6 +33,7 @@ def started(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[st
         [sys.executable, "-m", *arguments],
         env={**others, **environment},
         stdin=subprocess.DEVNULL,
+        start_new_session=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -316,3 +316,32 @@ async def test_an_older_copy_of_redis_counts_nothing_twice(
     await channel.close()
     await client.aclose()
     await client.connection_pool.disconnect()
+
+
+async def test_an_older_copy_with_counters_gets_no_new_clicks(
+    own_redis: RedisServer, database: Database
+) -> None:
+    """New clicks are not added to counters that come back, under the id that the ledger refuses."""
+    ids = await make_campaigns(database)
+    name = field(ids[0], HOUR, Audience.HUMAN)
+    client, channel = redis_of(own_redis.url), connect(own_redis.url)
+    flusher = Flusher(client, database)
+    await channel.add("writer", 0, [NumberedBatch(1, {name: 3})])
+    own_redis.stop()
+    copy = own_redis.save()
+    own_redis.start()
+    await client.connection_pool.disconnect()
+    while await flusher.flush():
+        pass
+    own_redis.stop()
+    own_redis.restore(copy)
+    own_redis.start()
+    await channel.close()
+    await client.connection_pool.disconnect()
+    assert await channel.add("writer", 1, [NumberedBatch(2, {name: 4})]) == 2
+    while await flusher.flush():
+        pass
+    assert (await click_counts(database))[ids[0]] == 7
+    await channel.close()
+    await client.aclose()
+    await client.connection_pool.disconnect()

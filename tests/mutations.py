@@ -1,0 +1,190 @@
+"""`python -m tests.mutations`: takes each mechanism of the counting contract away, one at a time.
+
+For each a test must fail: a mechanism that nothing misses is not tested. The change is made in a
+copy; `tests/system/README.md` tells the pairs.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+_ROOT = Path(__file__).parent.parent
+_PARTS = ("api", "loadtest", "redirector", "tests", "tracking", "pyproject.toml", "README.md")
+_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """A mechanism that is taken away.
+
+    Attributes:
+        text: what stands in the file, once.
+        instead: what is put there.
+        test: that must fail then.
+    """
+
+    mechanism: str
+    file: str
+    text: str
+    instead: str
+    test: str
+
+
+MUTATIONS = (
+    Mutation(
+        "a batch's number is compared with the writer's last",
+        "redirector/scripts/record.lua",
+        "if number > last then",
+        "if true then",
+        "tests/redirector/test_recorder.py::test_lost_replies_count_once",
+    ),
+    Mutation(
+        "a batch that is in the ledger is not applied again",
+        "tracking/clicks.py",
+        "    if await is_applied(connection, batch.id):\n        return False\n",
+        "    same = flush_batches.c.id == batch.id\n"
+        "    await connection.execute(delete(flush_batches).where(same))\n",
+        "tests/redirector/test_flusher.py::test_any_interleaving_counts_exactly",
+    ),
+    Mutation(
+        "counters keep the id that they began with",
+        "redirector/scripts/seal.lua",
+        'local id = redis.call("HGET", KEYS[1], "id")',
+        'local id = redis.call("EXISTS", KEYS[1]) == 1 and redis.call("TIME")[2]',
+        "tests/redirector/test_flusher.py::test_an_older_copy_with_counters_gets_no_new_clicks",
+    ),
+    Mutation(
+        "counters of a server's earlier life get no new clicks",
+        "redirector/scripts/record.lua",
+        "  if run then\n",
+        "  if false then\n",
+        "tests/redirector/test_flusher.py::test_an_older_copy_with_counters_gets_no_new_clicks",
+    ),
+    Mutation(
+        "what was flushed is not sent to a Redis that forgot it",
+        "redirector/recorder.py",
+        "partial(spool.confirm, number)",
+        "partial(spool.confirm, 0)",
+        "tests/redirector/test_recorder.py"
+        "::test_what_was_flushed_is_not_sent_to_a_redis_that_forgot_it",
+    ),
+    Mutation(
+        "spools of ended processes are adopted",
+        "redirector/adoption.py",
+        "return list(Spool.adopt(self._spool_dir, self._unreadable))",
+        "return []",
+        "tests/redirector/test_recorder.py::test_an_ended_writers_spool_is_adopted",
+    ),
+    Mutation(
+        "the spool of a living process is left alone",
+        "redirector/spool.py",
+        "fcntl.flock(file, kind | fcntl.LOCK_NB)",
+        "pass",
+        "tests/redirector/test_spool.py::test_a_living_owner_keeps_its_spool",
+    ),
+    Mutation(
+        "a torn tail is cut off",
+        "redirector/spool.py",
+        "                os.ftruncate(file, content.end)\n",
+        "",
+        "tests/redirector/test_spool.py::test_a_torn_tail_is_cut_off",
+    ),
+    Mutation(
+        "a record's checksum is compared",
+        "redirector/spool.py",
+        " or _checksum(number, payload) != checksum",
+        "",
+        "tests/redirector/test_spool.py::test_a_changed_byte_is_found",
+    ),
+    Mutation(
+        "half a record is taken back when the disk is full",
+        "redirector/spool.py",
+        "                os.ftruncate(self._file, self._end)\n",
+        "                pass\n",
+        "tests/redirector/test_spool.py::test_a_full_disk_leaves_the_spool_as_it_was",
+    ),
+    Mutation(
+        "a spool is sent in the order of its batches",
+        "redirector/recorder.py",
+        "                await self._add(batches)\n",
+        "                for batch in reversed(batches):\n"
+        "                    await self._add([batch])\n",
+        "tests/redirector/test_recorder.py::test_a_killed_redis_loses_nothing_confirmed",
+    ),
+    Mutation(
+        "batches that may have been sent are not merged",
+        "redirector/spool.py",
+        "            self._sent = max(self._sent, batches[-1].number)\n",
+        "            pass\n",
+        "tests/redirector/test_spool.py::test_what_was_handed_out_is_never_merged",
+    ),
+    Mutation(
+        "clicks are on disk before they are answered, while Redis is away",
+        "redirector/recorder.py",
+        "                if await self._store_on_disk(numbered):\n                    break\n",
+        "                batch.release()\n",
+        "tests/redirector/test_recording.py"
+        "::test_any_order_of_faults_counts_every_answered_click_once",
+    ),
+    Mutation(
+        "the flusher flushes a last time when it is stopped",
+        "redirector/flusher.py",
+        "_LAST_FLUSHES = 10",
+        "_LAST_FLUSHES = 0",
+        "tests/redirector/test_processes.py::test_the_last_flush_takes_all",
+    ),
+    Mutation(
+        "numbers of writers that still have a spool are kept",
+        "redirector/flusher.py",
+        " if writer.decode() not in spooling]",
+        "]",
+        "tests/redirector/test_flusher.py::test_numbers_of_ended_writers_are_dropped",
+    ),
+)
+
+
+def main() -> int:
+    """Tries each; the exit status is 1 when a mechanism is missed by no test."""
+    unnoticed = 0
+    for mutation in MUTATIONS:
+        noticed = _is_noticed(mutation)
+        print(f"{'noticed' if noticed else 'NOT NOTICED'}: {mutation.mechanism}", flush=True)
+        unnoticed += not noticed
+    return 1 if unnoticed else 0
+
+
+def _is_noticed(mutation: Mutation) -> bool:
+    with tempfile.TemporaryDirectory(prefix="waymark-") as name:
+        copy = Path(name)
+        for part in _PARTS:
+            source = _ROOT / part
+            if source.is_dir():
+                shutil.copytree(source, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, copy / part)
+        if _status(copy, mutation.test):
+            raise RuntimeError(f"{mutation.test} fails as it is")
+        file = copy / mutation.file
+        text = file.read_text()
+        if text.count(mutation.text) != 1:
+            raise RuntimeError(f"{mutation.file} does not hold {mutation.text!r} once")
+        file.write_text(text.replace(mutation.text, mutation.instead))
+        return _status(copy, mutation.test) != 0
+
+
+def _status(directory: Path, test: str) -> int:
+    # Beside this directory, `python -m` finds the copy's packages before the installed ones.
+    command = [sys.executable, "-m", "pytest", "-q", "--numprocesses=0", "-p", "no:cacheprovider"]
+    try:
+        return subprocess.run(
+            [*command, test], cwd=directory, capture_output=True, timeout=_SECONDS, check=False
+        ).returncode
+    except subprocess.TimeoutExpired:
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
