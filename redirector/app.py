@@ -14,6 +14,7 @@ from redirector.adoption import Adopter
 from redirector.audience import audience_of
 from redirector.background import cancel, start_vital
 from redirector.channel import Channel
+from redirector.express import STATE_KEY, Express
 from redirector.links import Links
 from redirector.recorder import Recorder
 from redirector.redirect import (
@@ -52,20 +53,19 @@ def create_app(settings: Settings) -> Starlette:
     """The redirector as an ASGI app; it starts even while SQL and Redis are away."""
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Express]]:
         database = Database.of(settings)
         links = Links(database, settings.link_cache_size)
         recorder = Recorder(
             Channel.of(settings), database, settings.spool_dir, settings.commit_timeout
         )
         adopter = Adopter(Channel.of(settings), database, settings.spool_dir)
-        app.state.service = Service(
-            links, recorder, Rules(settings.shop_url, settings.forward_query)
-        )
+        rules = Rules(settings.shop_url, settings.forward_query)
+        app.state.service = Service(links, recorder, rules)
         await recorder.start()
         feed = start_vital(links.follow_changes())
         adoption = start_vital(adopter.run())
-        yield
+        yield {STATE_KEY: Express(links, recorder, rules)}
         await cancel(feed)
         await cancel(adoption)
         await adopter.close()

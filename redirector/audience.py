@@ -36,10 +36,13 @@ def _patterns() -> list[re.Pattern[str]]:
 _CRAWLERS: Final = _patterns()
 
 
-@lru_cache(maxsize=_CACHED_VERDICTS)
 def is_crawler(user_agent: str) -> bool:
     """Whether the User-Agent is a crawler's or a link preview's, by `crawler-user-agents`."""
-    text = user_agent[:_MAX_LENGTH]
+    return _is_crawler(user_agent[:_MAX_LENGTH])
+
+
+@lru_cache(maxsize=_CACHED_VERDICTS)
+def _is_crawler(text: str) -> bool:
     return any(pattern.search(text) for pattern in _CRAWLERS)
 
 

@@ -1,18 +1,34 @@
-"""uvicorn's HTTP protocol, for the URLs that mail programs and old software send."""
+"""uvicorn's HTTP protocol with an express lane: known links are answered without ASGI.
 
+A connection answers a packet in the express lane when the packet is one plain request for a link
+in the cache (redirector/express.py says what is plain), and nothing else is going on: no request
+before it waits for its answer, none has come in part, the client reads what it is sent, and no
+limit is reached. All else goes to uvicorn's own parser and to Starlette: what it is, they answer.
+
+So at most one request of a connection is in the express lane, and uvicorn's queue keeps the order
+of those that are sent before it is answered. An `ExpressCycle` stands for it where uvicorn looks
+for the request under way: for the queue, for keep-alive time-outs, for shutting down.
+"""
+
+import asyncio
 import re
+from typing import Any
 from urllib.parse import quote
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
+from redirector.express import STATE_KEY, Express
 from redirector.redirect import PRINTABLE
 
 _REQUEST_LINE = re.compile(rb"(?P<method>[A-Z]+ )(?P<url>[^ \r\n]+)(?P<version> HTTP/1\.[01]\r?\n)")
 
 
-class Protocol(HttpToolsProtocol):
-    """Takes bytes beyond ASCII in a URL for their percent-encoded form, as browsers send them.
+class StarletteProtocol(HttpToolsProtocol):
+    """Answers everything through ASGI.
 
+    It takes bytes beyond ASCII in a URL for their percent-encoded form, as browsers send them.
     RFC 3986 does not allow them, and the parser refuses them with 400; a visitor is better served
     by the link that was meant, or by a 404. Only a request line at the start of what a packet
     brings is looked at: others go on to the parser, and bodies mean nothing to a redirect.
@@ -25,3 +41,116 @@ class Protocol(HttpToolsProtocol):
             url = quote(line["url"], safe=PRINTABLE).encode()
             data = b"".join((line["method"], url, line["version"], data[line.end() :]))
         super().data_received(data)
+
+
+class Protocol(StarletteProtocol):
+    """Answers known links in the express lane, and everything else through ASGI."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        # Of a forwarded address, which belongs into the access log, only ASGI middleware knows; and
+        # a root path stands before every path that Starlette sees.
+        closed = self.root_path or (self.access_log and config.proxy_headers)
+        self._express: Express | None = None if closed else app_state.get(STATE_KEY)
+        if self._express is not None:
+            self.cycle = self._express_cycle = ExpressCycle(self, self._express)
+        self._half_parsed = False
+
+    def data_received(self, data: bytes) -> None:
+        """Called with whatever the network brings."""
+        express = self._express
+        if express is not None and self._is_clear():
+            request = express.read(data)
+            if request is not None:
+                campaign_id, audience, headers = request
+                self._unset_keepalive_if_required()
+                cycle = self.cycle = self._express_cycle
+                cycle.begin(data, headers)
+                express.record(campaign_id, audience, cycle.answer)
+                return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """Called by the parser at a request's first byte."""
+        self._half_parsed = True
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        """Called by the parser at a request's end."""
+        self._half_parsed = False
+        super().on_message_complete()
+
+    def log_access(self, request: bytes) -> None:
+        """Writes an express request into uvicorn's access log, as `RequestResponseCycle` does."""
+        _, target, _ = request.decode("latin-1").split(" ", 2)
+        self.access_logger.info(
+            '%s - "%s %s HTTP/%s" %d',
+            "{}:{}".format(*self.client) if self.client else "",
+            "GET",
+            target.removesuffix("?"),
+            "1.1",
+            302,
+        )
+
+    def _is_clear(self) -> bool:
+        """Whether nothing else is going on that a request would have to wait for."""
+        return (
+            self.cycle.response_complete
+            and not self._half_parsed
+            and not self.flow.write_paused
+            and not self._is_overloaded()
+        )
+
+    def _is_overloaded(self) -> bool:
+        """As uvicorn has it, which answers 503 then."""
+        limit = self.limit_concurrency
+        return limit is not None and (len(self.connections) >= limit or len(self.tasks) >= limit)
+
+
+class ExpressCycle(RequestResponseCycle):
+    """The request of a connection that is in the express lane, one after the other.
+
+    uvicorn sees a `RequestResponseCycle` in it; of that one's attributes only those are there that
+    `HttpToolsProtocol` uses (tests/redirector/test_uvicorn.py says which).
+    """
+
+    def __init__(self, protocol: Protocol, express: Express) -> None:
+        # Not the parent's, which wants an ASGI scope.
+        self.disconnected = False
+        self.keep_alive = True
+        self.response_complete = True
+        self.message_event = asyncio.Event()
+        self._protocol = protocol
+        self._express = express
+        self._request = b""
+        self._headers = b""
+
+    def begin(self, request: bytes, headers: bytes) -> None:
+        """A request has come, and is to be answered with these headers when it is counted."""
+        self.response_complete = False
+        self._request = request
+        self._headers = headers
+
+    def answer(self) -> None:
+        """Answers it, unless the visitor has left."""
+        if self.disconnected:
+            return
+        protocol = self._protocol
+        if protocol.access_log:
+            protocol.log_access(self._request)
+        opening = self._express.opening(protocol.server_state.default_headers)
+        if self.keep_alive:
+            protocol.transport.write(opening + self._headers)
+        else:
+            closing = self._headers.removesuffix(b"\r\n") + b"connection: close\r\n\r\n"
+            protocol.transport.write(opening + closing)
+        self.response_complete = True
+        if not self.keep_alive:
+            protocol.transport.close()
+        protocol.on_response_complete()

@@ -47,6 +47,19 @@ class LinkRequest:
     audience: Audience
 
 
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a link leads, in printable ASCII.
+
+    Attributes:
+        location: where a request without a query is led.
+        around_query: what stands before and after a request's query; None: it is not forwarded.
+    """
+
+    location: str
+    around_query: tuple[str, str] | None
+
+
 class Refusal(Enum):
     """Why a request for a link is not redirected, and the HTTP status that says so."""
 
@@ -118,25 +131,31 @@ def decide(request: LinkRequest, link: Link | None, rules: Rules) -> Redirect | 
     path = request.path
     if link is None or (link.organizer, link.event) != (path.organizer, path.event):
         return Refusal.NOT_FOUND
-    target = quote(target_of(link, rules.shop_url), safe=PRINTABLE)
-    if request.query and rules.forward_query:
-        target = with_query(target, quote(request.query, safe=PRINTABLE))
+    destination = destination_of(link, rules)
+    location = destination.location
+    if request.query and destination.around_query is not None:
+        before, after = destination.around_query
+        location = f"{before}{quote(request.query, safe=PRINTABLE)}{after}"
     counts = request.method == "GET"
-    return Redirect(target, Click(link.campaign_id, request.audience) if counts else None)
+    return Redirect(location, Click(link.campaign_id, request.audience) if counts else None)
 
 
-def target_of(link: Link, shop_url: str) -> str:
-    """Where a link leads: its own target, its event's shop, or the shop of all."""
-    return link.external_target or shop_of(link.shop_url, shop_url, link.organizer, link.event)
+def destination_of(link: Link, rules: Rules) -> Destination:
+    """Where a link leads: its own target, its event's shop, or the shop of all.
 
-
-def with_query(target: str, query: str) -> str:
-    """Appends a query string to the target's own, before its fragment."""
-    base, hash_, fragment = target.partition("#")
+    A request's query goes behind the target's own and before its fragment.
+    """
+    target = link.external_target or shop_of(
+        link.shop_url, rules.shop_url, link.organizer, link.event
+    )
+    location = quote(target, safe=PRINTABLE)
+    if not rules.forward_query:
+        return Destination(location, None)
+    base, hash_, fragment = location.partition("#")
     if "?" not in base:
         joint = "?"
     elif base.endswith(("?", "&")):
         joint = ""
     else:
         joint = "&"
-    return f"{base}{joint}{query}{hash_}{fragment}"
+    return Destination(location, (base + joint, hash_ + fragment))

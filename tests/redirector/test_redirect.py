@@ -15,7 +15,6 @@ from redirector.redirect import (
     Rules,
     decide,
     parse_path,
-    with_query,
 )
 from tracking.campaigns import Link
 from tracking.clicks import Audience
@@ -142,4 +141,5 @@ QUERIES = {
 @pytest.mark.parametrize(("target", "expected"), QUERIES.values(), ids=QUERIES)
 def test_queries_are_merged(target: str, expected: str) -> None:
     """A query is appended to the target's own, before its fragment."""
-    assert with_query(target, "b=2") == expected
+    link = replace(LINK, external_target=target)
+    assert decide(replace(REQUEST, query=b"b=2"), link, RULES) == Redirect(expected, HUMAN)

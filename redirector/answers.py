@@ -1,0 +1,39 @@
+"""A link's answer in the express lane, as bytes that are ready to send."""
+
+from redirector.redirect import Rules, destination_of
+from tracking.campaigns import Link
+
+# Status line, `Date` and whatever else uvicorn puts first stand before this; the Starlette lane
+# makes the same bytes of `_redirect` in redirector/app.py.
+_LOCATION = "location: "
+_REST = "\r\ncache-control: no-store\r\ncontent-length: 0\r\n\r\n"
+
+
+class ReadyAnswer:
+    """What is written for a link, made once.
+
+    Attributes:
+        request_lines: method and path of the requests that are answered so.
+        campaign_id: whom the click counts for.
+        headers: from `Location` to the end, for a request without a query.
+    """
+
+    __slots__ = ("_around_query", "campaign_id", "headers", "request_lines")
+
+    def __init__(self, link: Link, rules: Rules) -> None:
+        path = f"GET /{link.organizer}/{link.event}/c/{link.code}".encode()
+        destination = destination_of(link, rules)
+        self.request_lines = (path + b"/", path)
+        self.campaign_id = link.campaign_id
+        self.headers = f"{_LOCATION}{destination.location}{_REST}".encode()
+        self._around_query: tuple[bytes, bytes] | None = None
+        if destination.around_query is not None:
+            before, after = destination.around_query
+            self._around_query = (f"{_LOCATION}{before}".encode(), f"{after}{_REST}".encode())
+
+    def headers_with(self, query: bytes) -> bytes:
+        """From `Location` to the end, for a request with this query, which is printable ASCII."""
+        if self._around_query is None:
+            return self.headers
+        before, after = self._around_query
+        return before + query + after
