@@ -1,0 +1,232 @@
+"""A redirector whose lanes can be compared, and a client that decides what a packet is."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import cast
+
+import uvicorn
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from redirector.app import create_app
+from redirector.counters import PENDING
+from redirector.express import STATE_KEY, Express
+from redirector.protocol import Protocol, StarletteProtocol
+from tests.redis_server import RedisServer
+from tests.serving import running
+from tests.waiting import until
+from tracking import campaigns
+from tracking.clicks import Audience
+from tracking.database import Database
+from tracking.organizers import ensure_event
+from tracking.settings import Settings
+
+TARGETS = {
+    "news1": "https://shop.example/tickets?a=1#top",
+    "plain": "https://shop.example/tickets",
+    "fragment": "https://shop.example/#a?b#c",
+    "open": "https://shop.example/tickets?a=1&",
+    "letters": "https://shop.example/caf\u00e9?n=%20\u00fc",
+    "long": "https://shop.example/" + "x" * 2000,
+    "shop": "",
+}
+
+Clicks = Counter[tuple[str, str]]
+"""Clicks by code and audience."""
+
+
+class _Watched(HttpToolsProtocol):
+    """Counts the bytes that have come."""
+
+    received = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Called with whatever the network brings."""
+        self.received += len(data)
+        super().data_received(data)
+
+
+class WatchedExpress(_Watched, Protocol):
+    """The protocol with the express lane."""
+
+
+class WatchedStarlette(_Watched, StarletteProtocol):
+    """The protocol without."""
+
+
+@dataclass(slots=True)
+class Lane:
+    """A redirector at work with the campaigns of `TARGETS`, all of acme's summer.
+
+    Attributes:
+        express_requests: how many were taken into the express lane.
+        asgi_requests: how many came to Starlette.
+    """
+
+    server: uvicorn.Server
+    port: int
+    redis: RedisServer
+    codes: dict[int, str]
+    express_requests: int = 0
+    asgi_requests: int = 0
+
+    @property
+    def answered(self) -> int:
+        """How many requests uvicorn counts as answered."""
+        return self.server.server_state.total_requests
+
+    def connections(self) -> set[_Watched]:
+        """The server's ends of what is connected."""
+        return cast("set[_Watched]", set(self.server.server_state.connections))
+
+    async def warm_up(self) -> None:
+        """Has every link in the cache."""
+        async with connected(self) as client:
+            for code in TARGETS:
+                await client.send(b"HEAD /acme/summer/c/%b HTTP/1.1\r\n\r\n" % code.encode())
+            await until(lambda: client.heads() == len(TARGETS))
+
+    def take_clicks(self) -> Clicks:
+        """What Redis has counted since this was last asked."""
+        clicks: Clicks = Counter()
+        with self.redis.client() as client:
+            for name, number in client.hgetall(PENDING).items():
+                id, _, audience = name.decode().split(":")
+                clicks[self.codes[int(id)], audience] += int(number)
+            client.delete(PENDING)
+        return clicks
+
+
+async def create_campaigns(database: Database) -> dict[int, str]:
+    """Creates the campaigns of `TARGETS`; their codes by id."""
+    async with database.write() as connection:
+        event = await ensure_event(connection, "acme", "summer")
+        return {
+            (
+                await campaigns.create(
+                    connection, event.id, code=code, description=code, external_target=target
+                )
+            ).id: code
+            for code, target in TARGETS.items()
+        }
+
+
+@asynccontextmanager
+async def lane(
+    settings: Settings,
+    redis: RedisServer,
+    codes: dict[int, str],
+    protocol: type[_Watched] = WatchedExpress,
+    *,
+    access_log: bool = False,
+    proxy_headers: bool = False,
+    limit_concurrency: int | None = None,
+    timeout_keep_alive: int = 60,
+) -> AsyncIterator[Lane]:
+    """A redirector whose clicks wait until Redis has confirmed them, with all links cached."""
+    options = {"redis_url": redis.url, "commit_timeout": 30}
+    app = create_app(settings.model_copy(update=options))
+    config = uvicorn.Config(
+        app,
+        http=protocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=access_log,
+        proxy_headers=proxy_headers,
+        limit_concurrency=limit_concurrency,
+        timeout_keep_alive=timeout_keep_alive,
+    )
+    async with running(config) as serving:
+        lane = Lane(serving.server, serving.port, redis, codes)
+        # Its first look at the change feed empties the cache.
+        await until(lambda: app.state.service.links.presence.known)
+        await lane.warm_up()
+        _watch(lane, config, serving.server.lifespan.state[STATE_KEY])
+        yield lane
+
+
+def _watch(lane: Lane, config: uvicorn.Config, express: Express) -> None:
+    """Has the lane count what passes at its two ends."""
+    record, app = express.record, config.loaded_app
+
+    def counting_record(campaign_id: int, audience: Audience, answer: Callable[[], None]) -> None:
+        lane.express_requests += 1
+        record(campaign_id, audience, answer)
+
+    async def counting_app(scope: Scope, receive: Receive, send: Send) -> None:
+        lane.asgi_requests += 1
+        await app(scope, receive, send)
+
+    express.record = counting_record
+    config.loaded_app = counting_app
+    lane.server.server_state.total_requests = 0
+
+
+class Client(asyncio.Protocol):
+    """A connection whose packets come to the server one by one, as they are sent.
+
+    Attributes:
+        received: all that came back.
+        peer: the server's end.
+    """
+
+    transport: asyncio.Transport
+    peer: _Watched
+
+    def __init__(self) -> None:
+        self.received = b""
+        self.closed = False
+        self._sent = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Called with whatever the network brings."""
+        self.received += data
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called at the end."""
+        self.closed = True
+
+    async def send(self, *packets: bytes) -> None:
+        """Sends packets, each when the server has got the one before."""
+        for packet in packets:
+            if self.closed:
+                return
+            self.transport.write(packet)
+            self._sent += len(packet)
+            await until_soon(lambda: self.closed or self.peer.received >= self._sent)
+
+    async def idle(self) -> None:
+        """Returns once the server has answered what it has got."""
+        await until_soon(lambda: self.closed or not self._is_waiting())
+
+    def _is_waiting(self) -> bool:
+        cycle = cast("RequestResponseCycle | None", self.peer.cycle)
+        return cycle is not None and not cycle.response_complete
+
+    def heads(self) -> int:
+        """How many answers came so far."""
+        return self.received.count(b"HTTP/1.1 ")
+
+
+async def until_soon(condition: Callable[[], bool]) -> None:
+    """Returns once the condition holds, which takes the event loop a few turns."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
+            await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def connected(lane: Lane) -> AsyncIterator[Client]:
+    """A client with a connection of its own."""
+    before = lane.connections()
+    loop = asyncio.get_running_loop()
+    client = Client()
+    client.transport, _ = await loop.create_connection(lambda: client, "127.0.0.1", lane.port)
+    await until(lambda: len(lane.connections() - before) == 1)
+    [client.peer] = lane.connections() - before
+    yield client
+    client.transport.abort()

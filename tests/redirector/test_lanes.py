@@ -1,0 +1,336 @@
+"""Both lanes give the same bytes and the same counts, and only what is plain goes express."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.redirector.lanes import (
+    TARGETS,
+    Clicks,
+    Lane,
+    WatchedStarlette,
+    connected,
+    create_campaigns,
+    lane,
+)
+from tests.redis_server import RedisServer
+from tests.waiting import until
+from tracking.database import Database
+from tracking.settings import Settings
+
+NEWS = b"/acme/summer/c/news1/"
+FIREFOX = b"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+GOOGLEBOT = b"User-Agent: Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+BROWSER = (
+    b"Host: tickets.example:8000",
+    FIREFOX,
+    b"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    b"Accept-Language: de,en-US;q=0.7,en;q=0.3",
+    b"Accept-Encoding: gzip, deflate, br, zstd",
+    b"Referer: https://mail.example/?id=%20#x",
+    b"Connection: keep-alive",
+    b'Cookie: a=b; c="d"',
+    b"Upgrade-Insecure-Requests: 1",
+    b"Sec-Fetch-Mode: navigate",
+)
+
+# Closes the connection, whatever came before it.
+LAST = b"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+def request(
+    target: bytes, *fields: bytes, method: bytes = b"GET", version: bytes = b"HTTP/1.1"
+) -> bytes:
+    """A request's head."""
+    return b"\r\n".join((b" ".join((method, target, version)), *fields, b"", b""))
+
+
+def get(*fields: bytes) -> bytes:
+    """A GET for news1."""
+    return request(NEWS, *fields)
+
+
+PLAIN = get(*BROWSER)
+MISSING = request(b"/acme/summer/c/nothing/")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is sent, each packet when the one before has come.
+
+    Attributes:
+        express: how many requests of it are answered in the express lane. If there are, each packet
+            is sent when the one before is answered. None: it depends on which is sooner, the answer
+            or the next packet.
+        ends: whether the server can tell where the last request ends.
+    """
+
+    packets: tuple[bytes, ...]
+    express: int | None
+    ends: bool = True
+
+
+def express(*packets: bytes) -> Case:
+    """A case for the express lane, each of its packets."""
+    return Case(packets, len(packets))
+
+
+def starlette(*packets: bytes) -> Case:
+    """A case for Starlette, every request of it."""
+    return Case(packets, 0)
+
+
+def unfinished(*packets: bytes) -> Case:
+    """A case that leaves the server waiting for more."""
+    return Case(packets, 0, ends=False)
+
+
+def at_every_byte(data: bytes) -> tuple[bytes, ...]:
+    """Packets of one byte."""
+    return tuple(data[at : at + 1] for at in range(len(data)))
+
+
+LINKS = {
+    f"link {code}": express(request(b"/acme/summer/c/%b/" % code.encode())) for code in TARGETS
+}
+LINKS_WITH_QUERY = {
+    f"link {code} with query": express(request(b"/acme/summer/c/%b/?b=2" % code.encode()))
+    for code in TARGETS
+}
+FAST = {
+    "browser": express(PLAIN),
+    "no fields": express(get()),
+    "no slash": express(request(NEWS.rstrip(b"/"), *BROWSER)),
+    "no slash, query": express(request(NEWS.rstrip(b"/") + b"?b=2", *BROWSER)),
+    "query": express(request(NEWS + b"?utm_source=mail&x=%C3%A4", *BROWSER)),
+    "query of odd characters": express(request(NEWS + b"?!\"$%&'()*+,-./:;<=>?@[\\]^_`{|}~a1")),
+    "empty query": express(request(NEWS + b"?")),
+    "query of a question mark": express(request(NEWS + b"??")),
+    "query that breaks lines, encoded": express(request(NEWS + b"?a=%0d%0aX:%20y")),
+    "query of 7 KiB": express(request(NEWS + b"?" + b"a" * 7000)),
+    "bot": express(get(b"Host: x", GOOGLEBOT)),
+    "curl": express(get(b"Host: x", b"User-Agent: curl/8.5.0", b"Accept: */*")),
+    "prefetch": express(get(*BROWSER, b"Sec-Purpose: prefetch;prerender")),
+    "old prefetch": express(get(*BROWSER, b"X-moz: prefetch")),
+    "purpose, in another case": express(get(FIREFOX, b"PURPOSE: Prefetch")),
+    "bot that looks ahead": express(get(GOOGLEBOT, b"Purpose: prefetch")),
+    "person, then bot": express(get(FIREFOX, GOOGLEBOT)),
+    "bot, then person": express(get(GOOGLEBOT, FIREFOX)),
+    "names in capitals": express(get(*(field.upper() for field in BROWSER if field != FIREFOX))),
+    "no space after the colon": express(get(b"Host:x", FIREFOX.replace(b": ", b":"))),
+    "forwarded": express(get(*BROWSER, b"X-Forwarded-For: 1.2.3.4", b"X-Forwarded-Proto: https")),
+    "keep-alive field": express(get(b"Connection: Keep-Alive", b"Keep-Alive: timeout=5")),
+    "many fields": express(get(*(b"X-%d: %d" % (n, n) for n in range(500)))),
+    "one after the other": express(PLAIN, PLAIN, request(NEWS + b"?b=2"), get(GOOGLEBOT)),
+    "after a request without link": Case((MISSING, PLAIN), 1),
+    "after HEAD": Case((request(NEWS, method=b"HEAD"), PLAIN), 1),
+    "after a body": Case((request(b"/", b"Content-Length: 2", method=b"POST") + b"ab", PLAIN), 1),
+    "after an upgrade": Case((get(b"Connection: Upgrade", b"Upgrade: websocket"), PLAIN), 1),
+    "after pieces": Case((PLAIN[:9], PLAIN[9:], PLAIN), 1),
+}
+SLOW = {
+    **{
+        method.decode(): starlette(request(NEWS, *BROWSER, method=method))
+        for method in (
+            b"HEAD",
+            b"POST",
+            b"PUT",
+            b"DELETE",
+            b"OPTIONS",
+            b"PATCH",
+            b"TRACE",
+            b"PURGE",
+        )
+    },
+    "get in small letters": starlette(request(NEWS, method=b"get")),
+    "CONNECT": starlette(request(b"x.example:443", b"Host: x.example:443", method=b"CONNECT")),
+    "a method that none is": starlette(request(NEWS, method=b"CLICK")),
+    "HTTP/1.0": starlette(request(NEWS, *BROWSER, version=b"HTTP/1.0")),
+    "HTTP/1.0, no fields": starlette(request(NEWS, version=b"HTTP/1.0")),
+    "HTTP/0.9": starlette(request(NEWS, version=b"HTTP/0.9")),
+    "HTTP/1.2": starlette(request(NEWS, version=b"HTTP/1.2")),
+    "HTTP/2.0": starlette(request(NEWS, version=b"HTTP/2.0")),
+    "no version": starlette(b"GET " + NEWS + b"\r\n\r\n"),
+    "HTTP/2's beginning": starlette(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    "close": starlette(get(b"Host: x", b"Connection: close")),
+    "close among others": starlette(get(b"Connection: keep-alive, close")),
+    "keep-alive, then close": starlette(get(b"Connection: keep-alive", b"Connection: close")),
+    "close through a proxy": starlette(get(b"Proxy-Connection: close")),
+    "another connection option": starlette(get(b"Connection: te", b"TE: trailers")),
+    "unknown code": starlette(MISSING),
+    "another case": starlette(request(b"/acme/summer/c/NEWS1/")),
+    "another event": starlette(request(b"/acme/winter/c/news1/")),
+    "another organizer": starlette(request(b"/zenith/summer/c/news1/")),
+    "two slashes at the end": starlette(request(NEWS + b"/")),
+    "two slashes inside": starlette(request(b"/acme//summer/c/news1/")),
+    "a path before": starlette(request(b"/x" + NEWS)),
+    "a link in a link": starlette(request(b"/acme/summer/c/x/c/news1/")),
+    "path parameter": starlette(request(b"/acme/summer/c/news1;a=1/")),
+    "no code": starlette(request(b"/acme/summer/c/")),
+    "root": starlette(request(b"/")),
+    "health": starlette(request(b"/healthz/")),
+    "star": starlette(request(b"*")),
+    "encoded letters": starlette(request(b"/%61cme/summer/c/ne%77s1/")),
+    "encoded slash": starlette(request(b"/acme/summer/c%2Fnews1/")),
+    "encoded question mark": starlette(request(b"/acme/summer/c/news1/%3Fb=2")),
+    "other letters": starlette(request("/acme/summer/c/n\u00e9ws1/".encode())),
+    "query of other letters": starlette(request(NEWS + b"?name=J\xf6rg", *BROWSER)),
+    "fragment": starlette(request(NEWS + b"#top")),
+    "query and fragment": starlette(request(NEWS + b"?b=2#top")),
+    "tab in the query": starlette(request(NEWS + b"?a\tb")),
+    "NUL in the query": starlette(request(NEWS + b"?a\x00b")),
+    "space in the query": starlette(request(NEWS + b"?a b")),
+    "two spaces": starlette(b"GET  " + NEWS + b" HTTP/1.1\r\n\r\n"),
+    "spaces at the line's end": starlette(b"GET " + NEWS + b" HTTP/1.1 \r\n\r\n"),
+    "absolute-form": starlette(request(b"http://x.example" + NEWS + b"?b=2", b"Host: x")),
+    "absolute-form, https": starlette(request(b"https://x.example" + NEWS, b"Host: x")),
+    "no leading slash": starlette(request(NEWS.lstrip(b"/"))),
+    "two leading slashes": starlette(request(b"/" + NEWS)),
+    "body of nothing": starlette(get(b"Content-Length: 0")),
+    "body": starlette(get(b"Content-Length: 5") + b"hello"),
+    "body in a packet of its own": starlette(get(b"Content-Length: 5"), b"hello"),
+    "body in pieces": starlette(get(b"Content-Length: 5"), b"he", b"llo"),
+    "body in chunks": starlette(get(b"Transfer-Encoding: chunked") + b"5\r\nhello\r\n0\r\n\r\n"),
+    "two lengths": starlette(get(b"Content-Length: 1", b"Content-Length: 2") + b"ab"),
+    "length and chunks": starlette(
+        get(b"Content-Length: 5", b"Transfer-Encoding: chunked") + b"0\r\n\r\n"
+    ),
+    "other transfer coding": starlette(get(b"Transfer-Encoding: gzip") + b"xx"),
+    "a body that looks like a link": starlette(
+        request(NEWS, b"Content-Length: %d" % len(PLAIN), method=b"POST"), PLAIN
+    ),
+    "a chunk that looks like a link": starlette(
+        get(b"Transfer-Encoding: chunked") + b"%x\r\n" % len(PLAIN), PLAIN, b"\r\n0\r\n\r\n"
+    ),
+    "a field that goes on as a link": starlette(b"GET / HTTP/1.1\r\nX: ", PLAIN),
+    "a line that goes on as a link": starlette(b"POST /", PLAIN),
+    "Expect": starlette(get(b"Expect: 100-continue")),
+    "Expect with a body": starlette(get(b"Expect: 100-continue", b"Content-Length: 2"), b"ab"),
+    "Expect something else": starlette(get(b"Expect: the unexpected")),
+    "WebSocket": starlette(
+        get(b"Connection: Upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Version: 13")
+    ),
+    "h2c": starlette(
+        get(b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AA")
+    ),
+    "an upgrade nobody asked for": starlette(get(b"Upgrade: h2c")),
+    "bare LF": starlette(PLAIN.replace(b"\r\n", b"\n")),
+    "bare LF in the request line": starlette(PLAIN.replace(b"\r\n", b"\n", 1)),
+    "bare LF at the end": starlette(PLAIN.removesuffix(b"\r\n") + b"\n"),
+    "bare CR": starlette(get(b"A: b\rC: d")),
+    "empty line before": starlette(b"\r\n" + PLAIN),
+    "a folded field": starlette(get(b"A: b", b" c")),
+    "space before the colon": starlette(get(b"A : b")),
+    "no colon": starlette(get(b"A")),
+    "no name": starlette(get(b": b")),
+    "no value": starlette(get(b"A:")),
+    "spaces around a value": starlette(get(b"User-Agent:  Googlebot/2.1 \t ")),
+    "tab in a value": starlette(get(b"A: b\tc")),
+    "NUL in a value": starlette(get(b"A: b\x00c")),
+    "DEL in a value": starlette(get(b"A: b\x7fc")),
+    "Latin-1 in a value": starlette(get(b"User-Agent: J\xf6rg")),
+    "odd name": starlette(get(b"A_b!#$: c")),
+    "name with a parenthesis": starlette(get(b"A(b): c")),
+    "a query of 64 KiB": starlette(request(NEWS + b"?" + b"a" * 65536)),
+    "a path of 64 KiB": starlette(request(b"/acme/summer/c/" + b"a" * 65536)),
+    "a value of 64 KiB": starlette(get(b"A: " + b"b" * 65536)),
+    "a thousand fields": starlette(get(*(b"X-%d: %d" % (n, n) for n in range(1000)))),
+    "no HTTP": starlette(b"hello\r\n\r\n"),
+    "TLS": starlette(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
+    "split at every byte": starlette(*at_every_byte(request(NEWS + b"?b=2", b"Host: x"))),
+    "split before the last byte": starlette(PLAIN[:-1], PLAIN[-1:]),
+    "split in the empty line": starlette(PLAIN[:-2], PLAIN[-2:]),
+    "two in a packet": starlette(PLAIN + PLAIN),
+    "fast, slow, fast in a packet": starlette(
+        PLAIN + MISSING + request(NEWS + b"?b=2") + request(NEWS, method=b"HEAD") + get(GOOGLEBOT)
+    ),
+    "one and a half": starlette(PLAIN + PLAIN[:50], PLAIN[50:]),
+    "one after the end": starlette(get(b"Connection: close") + PLAIN),
+    "one after HTTP/1.0": starlette(request(NEWS, version=b"HTTP/1.0") + PLAIN),
+    "nonsense behind": starlette(PLAIN + b"nonsense\r\n\r\n"),
+}
+MIXED = {
+    "fast, slow, fast": Case((PLAIN, MISSING, request(NEWS + b"?b=2")), None),
+    "slow, fast, slow": Case((MISSING, PLAIN, request(NEWS, method=b"HEAD")), None),
+    "many at once": Case((PLAIN, MISSING, PLAIN + PLAIN + MISSING, PLAIN) * 5, None),
+    "fast, then nonsense": Case((PLAIN, b"nonsense\r\n\r\n"), None),
+    "fast, then close": Case((PLAIN, get(b"Connection: close")), None),
+}
+UNFINISHED = {
+    "nothing": unfinished(),
+    "an empty line": unfinished(b"\r\n"),
+    "half a request": unfinished(PLAIN[:-2]),
+    "half a body": unfinished(request(b"/", b"Content-Length: 5", method=b"POST"), b"he"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a case: all bytes until the server closed, and the clicks."""
+
+    received: bytes
+    clicks: Clicks
+
+
+@pytest.fixture
+async def codes(database: Database) -> dict[int, str]:
+    """The campaigns' codes by id."""
+    return await create_campaigns(database)
+
+
+@pytest.fixture
+async def expressway(
+    settings: Settings, redis: RedisServer, codes: dict[int, str]
+) -> AsyncIterator[Lane]:
+    """A redirector with an express lane."""
+    async with lane(settings, redis, codes) as expressway:
+        yield expressway
+
+
+async def outcome(lane: Lane, case: Case) -> Outcome:
+    """Sends a case's packets, and a last request that closes the connection."""
+    async with connected(lane) as client:
+        for packet in case.packets:
+            await client.send(packet)
+            if case.express:
+                await client.idle()
+        if case.ends:
+            await client.send(LAST)
+        else:
+            client.transport.write_eof()
+        await until(lambda: client.closed)
+        return Outcome(client.received, lane.take_clicks())
+
+
+@pytest.mark.parametrize(
+    "cases",
+    [LINKS, LINKS_WITH_QUERY, FAST, SLOW, MIXED, UNFINISHED],
+    ids=["links", "links with query", "fast", "slow", "mixed", "unfinished"],
+)
+async def test_both_lanes_answer_alike(
+    settings: Settings,
+    redis: RedisServer,
+    codes: dict[int, str],
+    expressway: Lane,
+    cases: dict[str, Case],
+) -> None:
+    """The same bytes to the last, the same clicks; and each request takes the lane that it should.
+
+    What looks like a link to a careless reader, but is the body of another request or a piece of
+    its head, is neither answered nor counted in either.
+    """
+    async with lane(settings, redis, codes, WatchedStarlette) as starlette_lane:
+        headers = expressway.server.server_state.default_headers
+        starlette_lane.server.server_state.default_headers = headers  # the same second
+        expected = {name: await outcome(starlette_lane, case) for name, case in cases.items()}
+    differences: list[str] = []
+    for name, case in cases.items():
+        before = expressway.express_requests
+        got = await outcome(expressway, case)
+        if got != expected[name]:
+            differences.append(f"{name}: {got} in place of {expected[name]}"[:2000])
+        taken = expressway.express_requests - before
+        if case.express is not None and taken != case.express:
+            differences.append(f"{name}: {taken} express requests in place of {case.express}")
+    assert not differences, "\n".join(differences)
