@@ -1,6 +1,11 @@
 """Both lanes give the same bytes and the same counts, and only what is plain goes express."""
 
+import asyncio
+import logging
+import re
+import socket
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import pytest
@@ -9,6 +14,7 @@ from tests.redirector.lanes import (
     TARGETS,
     Clicks,
     Lane,
+    WatchedExpress,
     WatchedStarlette,
     connected,
     create_campaigns,
@@ -16,7 +22,9 @@ from tests.redirector.lanes import (
 )
 from tests.redis_server import RedisServer
 from tests.waiting import until
+from tracking import campaigns
 from tracking.database import Database
+from tracking.organizers import ensure_event
 from tracking.settings import Settings
 
 NEWS = b"/acme/summer/c/news1/"
@@ -334,3 +342,242 @@ async def test_both_lanes_answer_alike(
         if case.express is not None and taken != case.express:
             differences.append(f"{name}: {taken} express requests in place of {case.express}")
     assert not differences, "\n".join(differences)
+
+
+def test_the_table_has_no_name_twice() -> None:
+    """Each case of the table is run."""
+    assert len(LINKS | LINKS_WITH_QUERY | FAST | SLOW | MIXED | UNFINISHED) == sum(
+        map(len, (LINKS, LINKS_WITH_QUERY, FAST, SLOW, MIXED, UNFINISHED))
+    )
+
+
+@pytest.mark.parametrize("cut", range(1, 4))
+async def test_pieces(expressway: Lane, cut: int) -> None:
+    """A request in two packets, wherever it is cut, is answered and counted once."""
+    plain = request(NEWS, b"Host: x")
+    positions = range(cut, len(plain), 3)
+    async with connected(expressway) as client:
+        for at in positions:
+            await client.send(plain[:at], plain[at:])
+            await client.idle()
+        await until(lambda: client.heads() == len(positions))
+    assert expressway.take_clicks() == {("news1", "human"): len(positions)}
+
+
+async def test_pipelined_answers_keep_their_order(expressway: Lane) -> None:
+    """Fast and slow requests, sent at once in packets of all sizes, are answered as they came."""
+    numbers = range(300)
+    requests = [
+        request(NEWS + b"?n=%d" % n, *([b"Expect: 100-continue"] if n % 7 == 3 else []))
+        for n in numbers
+    ]
+    async with connected(expressway) as client:
+        while requests:
+            size = 1 + len(requests) % 4
+            await client.send(b"".join(requests[:size]))
+            del requests[:size]
+        await until(lambda: client.heads() == len(numbers))
+    assert [int(n) for n in re.findall(rb"&n=(\d+)#top", client.received)] == list(numbers)
+    assert expressway.take_clicks() == {("news1", "human"): len(numbers)}
+    assert expressway.express_requests > 0
+    assert expressway.asgi_requests > 0
+
+
+async def test_who_does_not_read_is_held(expressway: Lane) -> None:
+    """A client that sends and never reads fills a buffer of bounded size, and is read no more.
+
+    When it reads at last, it gets all answers in order.
+    """
+    async with connected(expressway) as client:
+        client.transport.pause_reading()
+        peer = client.peer.transport
+        for transport, option in ((peer, socket.SO_SNDBUF), (client.transport, socket.SO_RCVBUF)):
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, option, 4096)
+        sent = 0
+        while not client.peer.flow.read_paused:
+            assert sent < 10_000, "the server goes on reading"
+            await client.send(request(b"/acme/summer/c/long/?n=%d" % sent))
+            if not client.peer.flow.write_paused:
+                await client.idle()
+            sent += 1
+        total = sent + 5000
+        held = expressway.express_requests + expressway.asgi_requests
+        assert peer.get_write_buffer_size() < 100_000
+        # What it sends now stays in the kernel's buffers, and nothing more is worked on.
+        client.transport.write(b"".join(request(NEWS + b"?n=%d" % n) for n in range(sent, total)))
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert expressway.express_requests + expressway.asgi_requests == held
+        assert peer.get_write_buffer_size() < 100_000
+        # A few bytes at a time would take long.
+        own = client.transport.get_extra_info("socket")
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        client.transport.resume_reading()
+        await until(lambda: client.heads() == total)
+    assert [int(n) for n in re.findall(rb"[?&]n=(\d+)", client.received)] == list(range(total))
+    assert expressway.express_requests > 0
+
+
+async def test_idle_connections_are_closed(
+    settings: Settings, redis: RedisServer, codes: dict[int, str]
+) -> None:
+    """After its time-out a connection whose last request was express is closed."""
+    async with lane(settings, redis, codes, timeout_keep_alive=1) as expressway:
+        async with connected(expressway) as client:
+            await client.send(PLAIN)
+            await until(lambda: client.closed)
+        assert client.heads() == expressway.express_requests == 1
+
+
+async def test_a_request_stops_the_time_out(
+    settings: Settings, own_redis: RedisServer, codes: dict[int, str]
+) -> None:
+    """A connection whose request waits for Redis is not idle, however long that takes."""
+    async with lane(settings, own_redis, codes, timeout_keep_alive=1) as expressway:
+        async with connected(expressway) as client, connected(expressway) as idle:
+            await client.send(PLAIN)
+            await client.idle()
+            own_redis.freeze()
+            await client.send(PLAIN)
+            await idle.send(MISSING)
+            # The other's time-out begins later and comes to its end.
+            await until(lambda: idle.closed)
+            assert not client.closed
+            own_redis.thaw()
+            await until(lambda: client.heads() == 2)
+        assert expressway.express_requests == 2
+
+
+async def test_too_many_connections(
+    settings: Settings, redis: RedisServer, codes: dict[int, str]
+) -> None:
+    """Beyond `limit_concurrency` links are answered 503, and not counted."""
+    async with lane(settings, redis, codes, limit_concurrency=3) as expressway:
+        async with connected(expressway) as first, connected(expressway) as second:
+            await first.send(PLAIN)
+            await first.idle()
+            async with connected(expressway) as third:
+                await second.send(PLAIN)
+                await until(lambda: second.closed)
+                assert second.received.startswith(b"HTTP/1.1 503 ")
+                await until(lambda: len(expressway.connections()) == 2)
+                await third.send(PLAIN)
+                await until(lambda: third.heads() == 1)
+                assert third.received.startswith(b"HTTP/1.1 302 ")
+        assert expressway.take_clicks() == {("news1", "human"): 2}
+        assert expressway.express_requests == 2
+
+
+LOGGED = (PLAIN, request(NEWS + b"?a=%20&b"), request(NEWS + b"?"), request(NEWS.rstrip(b"/")))
+
+
+async def test_the_access_log_is_the_same(
+    settings: Settings,
+    redis: RedisServer,
+    codes: dict[int, str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Each lane writes the same lines, with the client's address."""
+    caplog.set_level(logging.INFO, "uvicorn.access")
+    lines: list[list[str]] = []
+    for protocol in (WatchedExpress, WatchedStarlette):
+        async with lane(settings, redis, codes, protocol, access_log=True) as logged:
+            caplog.clear()
+            async with connected(logged) as client:
+                for packet in LOGGED:
+                    await client.send(packet)
+                    await client.idle()
+                own = "{}:{}".format(*client.transport.get_extra_info("sockname"))
+            lines.append([record.getMessage().replace(own, "client") for record in caplog.records])
+            assert logged.express_requests == len(LOGGED) * (protocol is WatchedExpress)
+    assert lines[0] == lines[1]
+    assert lines[0][1] == 'client - "GET /acme/summer/c/news1/?a=%20&b HTTP/1.1" 302'
+
+
+@pytest.mark.parametrize("access_log", [False, True])
+async def test_forwarded_addresses(
+    settings: Settings,
+    redis: RedisServer,
+    codes: dict[int, str],
+    caplog: pytest.LogCaptureFixture,
+    *,
+    access_log: bool,
+) -> None:
+    """Behind a proxy links are answered; the log, where there is one, has the visitor's address."""
+    caplog.set_level(logging.INFO, "uvicorn.access")
+    async with lane(
+        settings, redis, codes, access_log=access_log, proxy_headers=True
+    ) as expressway:
+        caplog.clear()
+        async with connected(expressway) as client:
+            await client.send(get(b"X-Forwarded-For: 192.0.2.7"))
+            await until(lambda: client.heads() == 1)
+        assert expressway.express_requests == (not access_log)
+        assert expressway.take_clicks() == {("news1", "human"): 1}
+    lines = [record.getMessage() for record in caplog.records if record.name == "uvicorn.access"]
+    assert lines == ['192.0.2.7:0 - "GET /acme/summer/c/news1/ HTTP/1.1" 302'] * access_log
+
+
+async def test_a_stopping_server_answers_what_is_under_way(
+    settings: Settings, own_redis: RedisServer, codes: dict[int, str]
+) -> None:
+    """Requests that wait for Redis when the process is told to stop are answered and counted.
+
+    Their connections are closed behind the answer, and idle ones at once.
+    """
+    async with lane(settings, own_redis, codes) as expressway, AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(connected(expressway)) for _ in range(20)]
+        idle = await stack.enter_async_context(connected(expressway))
+        await idle.send(PLAIN)
+        await idle.idle()
+        own_redis.freeze()
+        for client in clients:
+            await client.send(PLAIN)
+        stopping = asyncio.create_task(expressway.server.shutdown())
+        await until(lambda: idle.closed)
+        assert not any(client.received or client.closed for client in clients)
+        own_redis.thaw()
+        await stopping
+        await until(lambda: all(client.closed for client in clients))
+        assert {client.received.count(b"connection: close\r\n\r\n") for client in clients} == {1}
+        assert expressway.take_clicks() == {("news1", "human"): 21}
+
+
+async def test_who_leaves_is_counted(
+    settings: Settings, own_redis: RedisServer, codes: dict[int, str]
+) -> None:
+    """A visitor who goes before the answer is counted, and others get theirs."""
+    async with lane(settings, own_redis, codes) as expressway:
+        async with connected(expressway) as leaving, connected(expressway) as staying:
+            await leaving.send(PLAIN)
+            await leaving.idle()
+            own_redis.freeze()
+            await leaving.send(PLAIN)
+            await staying.send(PLAIN)
+            leaving.transport.abort()
+            await until(lambda: len(expressway.connections()) == 1)
+            own_redis.thaw()
+            await until(lambda: staying.heads() == 1)
+        assert expressway.take_clicks() == {("news1", "human"): 3}
+        assert expressway.express_requests == 3
+
+
+async def test_changed_links_leave_the_lane(expressway: Lane, database: Database) -> None:
+    """A link that is edited leads where it was told within the time of a poll, and express."""
+    [id] = [id for id, code in expressway.codes.items() if code == "plain"]
+    async with database.write() as connection:
+        event = await ensure_event(connection, "acme", "summer")
+        change = {"external_target": "https://new.example/"}
+        await campaigns.change(connection, event.id, id, change)
+    async with connected(expressway) as client:
+
+        async def arrived() -> bool:
+            await client.send(request(b"/acme/summer/c/plain/"))
+            await client.idle()
+            return b"location: https://new.example/\r\n" in client.received
+
+        await until(arrived)
+        before = expressway.asgi_requests
+        assert before == 1
+        assert await arrived()
+        assert expressway.asgi_requests == before

@@ -1,0 +1,191 @@
+"""What the express lane reads is what uvicorn's parser reads."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import cast
+
+import httptools
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from redirector.audience import audience_of
+from redirector.express import Express, audience_of_head
+from redirector.links import KnownLink, Links
+from redirector.recorder import Recorder
+from redirector.redirect import LinkRequest, Redirect, Rules, decide, parse_path
+from tracking.campaigns import Link
+from tracking.clicks import Audience
+
+LINK = Link(7, "acme", "summer", "news1", "https://shop.example/tickets?a=1#top", "")
+RULES = Rules("/{organizer}/{event}/", forward_query=True)
+
+
+class OneLink:
+    """A cache that has one link."""
+
+    def known(self, code: str) -> KnownLink | None:
+        """The cache's entry."""
+        return KnownLink(LINK) if code == LINK.code else None
+
+
+class Nobody:
+    """A recorder that is never asked."""
+
+    def record(self, campaign_id: int, audience: Audience, answer: Callable[[], None]) -> None:
+        """Counts nothing."""
+
+
+@functools.cache
+def express(*, forward_query: bool = True) -> Express:
+    """A lane to the one link."""
+    rules = Rules(RULES.shop_url, forward_query)
+    return Express(cast("Links", OneLink()), cast("Recorder", Nobody()), rules)
+
+
+@dataclass
+class Parsed:
+    """What the parser makes of a packet."""
+
+    url: bytes = b""
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    keep_alive: bool = False
+    begun: int = 0
+    complete: int = 0
+    body: bytes = b""
+
+    def __post_init__(self) -> None:
+        self.parser = httptools.HttpRequestParser(self)
+
+    def on_message_begin(self) -> None:
+        """Another request."""
+        self.begun += 1
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the target."""
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field."""
+        self.headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
+
+    def on_headers_complete(self) -> None:
+        """The head's end."""
+        self.keep_alive = self.parser.should_keep_alive()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        self.body += body
+
+    def on_message_complete(self) -> None:
+        """A request's end."""
+        self.complete += 1
+
+
+def check(packet: bytes) -> bool:
+    """Compares what the express lane and what the parser make of a packet.
+
+    Returns:
+        Whether it is one for the express lane.
+    """
+    request = express().read(packet)
+    if request is None:
+        return False
+    parsed = Parsed()
+    parsed.parser.feed_data(packet)
+    assert (parsed.begun, parsed.complete, parsed.body) == (1, 1, b"")
+    assert parsed.keep_alive
+    assert not parsed.parser.should_upgrade()
+    assert parsed.parser.get_method() == b"GET"
+    assert parsed.parser.get_http_version() == "1.1"
+    url = httptools.parse_url(parsed.url)
+    path = parse_path(url.path)
+    assert path is not None
+    headers = dict(reversed(parsed.headers))
+    assert headers.get("expect") is None
+    asked = LinkRequest("GET", path, url.query or b"", audience_of(headers))
+    decision = decide(asked, LINK, RULES)
+    assert isinstance(decision, Redirect)
+    assert decision.click is not None
+    campaign_id, audience, answer = request
+    assert (campaign_id, audience) == (decision.click.campaign_id, decision.click.audience)
+    assert answer.split(b"\r\n")[0] == b"location: " + decision.location.encode()
+    return True
+
+
+PIECES = st.sampled_from(
+    [
+        *(bytes([byte]) for byte in range(256)),
+        *(
+            b"GET /acme/summer/c/news1/",
+            b"/acme/summer/c/news1",
+            b"?",
+            b"#",
+            b"//",
+            b"%41",
+            b"HEAD ",
+        ),
+        *(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", b"\r\n", b"\r\n\r\n", b"\n", b": ", b":", b"  "),
+        *(b"Connection", b"close", b"keep-alive", b"Upgrade", b"Transfer-Encoding", b"chunked"),
+        *(b"Content-Length", b"0", b"User-Agent", b"Googlebot/2.1", b"Purpose", b"prefetch"),
+    ]
+)
+NAMES = st.one_of(
+    st.sampled_from(
+        [
+            *(b"Connection", b"connection", b"User-Agent", b"Sec-Purpose", b"X-Moz", b"Upgrade"),
+            *(b"Content-Length", b"Transfer-Encoding", b"Expect", b"Proxy-Connection", b"TE"),
+        ]
+    ),
+    st.from_regex(rb"[A-Za-z0-9-]{1,12}", fullmatch=True),
+)
+VALUES = st.one_of(
+    st.sampled_from([b"keep-alive", b"Keep-Alive", b"close", b"prefetch", b"Googlebot/2.1", b"0"]),
+    st.from_regex(rb"[!-~]([ -~]{0,20}[!-~])?", fullmatch=True),
+    st.binary(max_size=8),
+)
+HEADS = st.builds(
+    lambda fields, colon: b"".join(b"%b%b%b\r\n" % (name, colon, value) for name, value in fields),
+    st.lists(st.tuples(NAMES, VALUES), max_size=6),
+    st.sampled_from([b": ", b": ", b":", b":  ", b" : "]),
+)
+QUERIES = st.one_of(
+    st.just(b""),
+    st.from_regex(rb"\?[!-~]{0,20}", fullmatch=True),
+    st.binary(max_size=8).map(lambda query: b"?" + query),
+)
+
+
+@settings(max_examples=2000, deadline=None)
+@given(QUERIES, HEADS)
+def test_whatever_fields_and_query(query: bytes, head: bytes) -> None:
+    """A request is read as the parser reads it, or left to the parser."""
+    check(b"GET /acme/summer/c/news1/%b HTTP/1.1\r\n%b\r\n" % (query, head))
+
+
+@settings(max_examples=2000, deadline=None)
+@given(st.lists(PIECES, max_size=4), st.integers(0, 200), st.integers(0, 20))
+@example([], 0, 0)
+def test_whatever_is_changed_in_a_request(pieces: list[bytes], at: int, length: int) -> None:
+    """So is one in whose midst something is put, or taken away."""
+    plain = b"GET /acme/summer/c/news1/?b=2 HTTP/1.1\r\nHost: x\r\nUser-Agent: y\r\n\r\n"
+    check(plain[:at] + b"".join(pieces) + plain[at + length :])
+
+
+def test_a_query_that_is_not_forwarded() -> None:
+    """With FORWARD_QUERY=false it does not matter, but must still be one."""
+    lane = express(forward_query=False)
+    request = b"GET /acme/summer/c/news1/?%b HTTP/1.1\r\n\r\n"
+    assert lane.read(request % b"b=2") == lane.read(b"GET /acme/summer/c/news1/ HTTP/1.1\r\n\r\n")
+    assert lane.read(request % b"\xff") is None
+
+
+@pytest.mark.parametrize("size", [100, 8000, 9000])
+def test_what_is_remembered_is_bounded(size: int) -> None:
+    """However many different heads come, and however long, a few MiB are kept of them."""
+    audience_of_head.cache_clear()
+    for number in range(3000):
+        field = b"Cookie: %d%b" % (number, b"x" * size)
+        express().read(b"GET /acme/summer/c/news1/ HTTP/1.1\r\n%b\r\n\r\n" % field)
+    assert audience_of_head.cache_info().currsize * size <= 8 << 20

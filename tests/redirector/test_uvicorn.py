@@ -1,0 +1,116 @@
+"""What the express lane relies on inside uvicorn, which may change with any of its versions."""
+
+import ast
+import inspect
+from importlib.metadata import version
+from textwrap import dedent
+
+import pytest
+from uvicorn.protocols.http import httptools_impl
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from redirector.protocol import ExpressCycle
+
+CHANGED = (
+    f"uvicorn {version('uvicorn')} differs from the one that redirector/protocol.py was written "
+    "for: read its httptools_impl.py, adapt the express lane, then this test"
+)
+
+# What uvicorn's protocol does with the request under way, in whichever method.
+USES_OF_THE_CYCLE = {
+    "connection_lost": {"response_complete", "disconnected", "message_event"},
+    "on_headers_complete": {"response_complete"},
+    "on_body": {"response_complete", "body", "message_event"},
+    "on_message_complete": {"response_complete", "more_body", "message_event"},
+    "shutdown": {"response_complete", "keep_alive"},
+}
+# Of these, body and end of a message only concern a request that came through the parser.
+USES_OF_AN_EXPRESS_CYCLE = {"response_complete", "disconnected", "message_event", "keep_alive"}
+
+SIGNATURES = {
+    "__init__": ["self", "config", "server_state", "app_state", "_loop"],
+    "data_received": ["self", "data"],
+    "on_message_begin": ["self"],
+    "on_message_complete": ["self"],
+    "on_response_complete": ["self"],
+    "shutdown": ["self"],
+    "timeout_keep_alive_handler": ["self"],
+    "_unset_keepalive_if_required": ["self"],
+}
+ATTRIBUTES = {
+    "access_log", "access_logger", "client", "connections", "cycle", "flow", "limit_concurrency",
+    "root_path", "server_state", "tasks", "transport",
+}  # fmt: skip
+
+# What an answered request does to its connection, whichever lane it was in.
+ON_RESPONSE_COMPLETE = """
+self.server_state.total_requests += 1
+if self.transport.is_closing():
+    return
+self._unset_keepalive_if_required()
+self.flow.resume_reading()
+if self.pipeline:
+    cycle, app = self.pipeline.pop()
+    self._start_asgi_task(cycle, app)
+else:
+    self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+"""  # noqa: E501 - as ast.unparse writes it
+
+
+def methods(of: type) -> dict[str, ast.FunctionDef]:
+    """A class's methods, parsed."""
+    module = ast.parse(inspect.getsource(httptools_impl))
+    [parsed] = [
+        node for node in module.body if isinstance(node, ast.ClassDef) and node.name == of.__name__
+    ]
+    return {node.name: node for node in parsed.body if isinstance(node, ast.FunctionDef)}
+
+
+def attributes_of(method: ast.FunctionDef, owner: str) -> set[str]:
+    """The attributes that a method reads or sets on an expression like `self.cycle`."""
+    return {
+        node.attr
+        for node in ast.walk(method)
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == owner
+    }
+
+
+def test_uses_of_the_cycle() -> None:
+    """uvicorn asks nothing of a cycle that an `ExpressCycle` has not."""
+    uses = {
+        name: attributes_of(method, "self.cycle") | attributes_of(method, "existing_cycle")
+        for name, method in methods(HttpToolsProtocol).items()
+    }
+    assert {name: used for name, used in uses.items() if used} == USES_OF_THE_CYCLE, CHANGED
+    [init] = ast.parse(dedent(inspect.getsource(ExpressCycle.__init__))).body
+    assert isinstance(init, ast.FunctionDef)
+    assert attributes_of(init, "self") >= USES_OF_AN_EXPRESS_CYCLE, CHANGED
+
+
+@pytest.mark.parametrize(("name", "expected"), SIGNATURES.items(), ids=SIGNATURES)
+def test_methods(name: str, expected: list[str]) -> None:
+    """The methods that are overridden or called take what they took."""
+    method = getattr(HttpToolsProtocol, name, None)
+    assert method is not None, CHANGED
+    assert list(inspect.signature(method).parameters) == expected, CHANGED
+
+
+def test_attributes() -> None:
+    """The attributes that are read are still there."""
+    missing = ATTRIBUTES - attributes_of(methods(HttpToolsProtocol)["__init__"], "self")
+    assert not missing, f"{missing} missing; {CHANGED}"
+    state = vars(ServerState())
+    assert {"total_requests", "connections", "tasks", "default_headers"} <= set(state), CHANGED
+    assert "self.write_paused" in inspect.getsource(FlowControl), CHANGED
+
+
+def test_what_a_response_does_at_its_end() -> None:
+    """The last steps of an answer are the ones that the express lane calls."""
+    steps = methods(HttpToolsProtocol)["on_response_complete"].body
+    assert "\n".join(map(ast.unparse, steps)) == ON_RESPONSE_COMPLETE.strip(), CHANGED
+    send = inspect.getsource(RequestResponseCycle.send)
+    closing = 'content.append(b"connection: close\\r\\n")'
+    assert closing in send, CHANGED
+    assert """'%s - "%s %s HTTP/%s" %d',""" in send, CHANGED
