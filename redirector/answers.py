@@ -1,5 +1,7 @@
 """A link's answer in the express lane, as bytes that are ready to send."""
 
+import re
+
 from redirector.redirect import Rules, destination_of
 from tracking.campaigns import Link
 
@@ -7,6 +9,10 @@ from tracking.campaigns import Link
 # makes the same bytes of `_redirect` in redirector/app.py.
 _LOCATION = "location: "
 _REST = "\r\ncache-control: no-store\r\ncontent-length: 0\r\n\r\n"
+
+
+# Printable ASCII without the space and the number sign, which begins a fragment.
+_QUERY = re.compile(rb"[!-\"$-~]+")
 
 
 class ReadyAnswer:
@@ -31,8 +37,14 @@ class ReadyAnswer:
             before, after = destination.around_query
             self._around_query = (f"{_LOCATION}{before}".encode(), f"{after}{_REST}".encode())
 
-    def headers_with(self, query: bytes) -> bytes:
-        """From `Location` to the end, for a request with this query, which is printable ASCII."""
+    def headers_with(self, query: bytes) -> bytes | None:
+        """From `Location` to the end, for a request with this query.
+
+        Returns:
+            None when it holds what is not sent on as it is, or would end the query.
+        """
+        if _QUERY.fullmatch(query) is None:
+            return None
         if self._around_query is None:
             return self.headers
         before, after = self._around_query

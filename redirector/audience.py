@@ -19,6 +19,9 @@ _CHUNK = 25
 _PREFETCH: Final = re.compile(r"prefetch|prerender", re.IGNORECASE)
 _PURPOSE_HEADERS: Final = ("sec-purpose", "purpose", "x-moz")
 
+# What the verdict depends on.
+AUDIENCE_HEADERS: Final = ("user-agent", *_PURPOSE_HEADERS)
+
 
 def _patterns() -> list[re.Pattern[str]]:
     """Crawlers and link previews; tools and libraries (curl, a load test) click on purpose."""

@@ -17,7 +17,7 @@ from typing import Final
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from redirector.answers import ReadyAnswer
-from redirector.audience import audience_of
+from redirector.audience import AUDIENCE_HEADERS, audience_of
 from redirector.links import Links
 from redirector.recorder import Recorder
 from redirector.redirect import Rules
@@ -30,18 +30,17 @@ STATE_KEY = "express"
 _LONGEST: Final = 8192
 _REMEMBERED_HEADS: Final = 1024
 
-# Printable ASCII without the space and the number sign, which begins a fragment.
-_QUERY: Final = re.compile(rb"[!-\"$-~]+")
-
-# Stricter than HTTP: no spaces but one after the colon and those inside the value.
-_FIELD: Final = r"([A-Za-z0-9-]+): ?([!-~](?:[ -~]*[!-~])?)\r\n"
-_FIELDS: Final = re.compile(_FIELD)
-_HEAD: Final = re.compile(rf"(?:{_FIELD})*\r\n")
+# Stricter than HTTP: no spaces but one after the colon and those inside the value. A head is
+# looked at with the line feed before it, so that each of its fields follows one.
+_PLAIN_HEAD: Final = re.compile(r"\n(?:[A-Za-z0-9-]+: ?[!-~](?:[ -~]*[!-~])?\r\n)*\r\n")
 
 # A request with one of these has a body, ends the connection, or wants to leave HTTP/1.1.
-_SPECIAL_FIELDS: Final = frozenset(
-    {"content-length", "transfer-encoding", "expect", "upgrade", "proxy-connection"}
+_SPECIAL_FIELD: Final = re.compile(
+    r"\n(?:content-length|transfer-encoding|expect|upgrade|proxy-connection|"
+    r"connection(?!: ?keep-alive\r)):",
+    re.IGNORECASE,
 )
+_AUDIENCE_FIELD: Final = re.compile(rf"\n({'|'.join(AUDIENCE_HEADERS)}): ?(.*)\r", re.IGNORECASE)
 
 
 class Express:
@@ -76,25 +75,17 @@ class Express:
         if audience is None:
             return None
         path, _, query = line.partition(b"?")
-        answer = self._answer_for(path)
-        if answer is None:
-            return None
-        if not query:
-            return answer.campaign_id, audience, answer.headers
-        if _QUERY.fullmatch(query) is None:
-            return None
-        return answer.campaign_id, audience, answer.headers_with(query)
-
-    def _answer_for(self, line: bytes) -> ReadyAnswer | None:
-        """The answer for a method and a path, when they are a GET for a link in the cache."""
-        _, _, code = line.rpartition(b"/c/")
+        _, _, code = path.rpartition(b"/c/")
         known = self._links.known(code.removesuffix(b"/").decode("latin-1"))
         if known is None:
             return None
         answer = known.answer
         if answer is None:
             answer = known.answer = ReadyAnswer(known.link, self._rules)
-        return answer if line in answer.request_lines else None
+        headers = answer.headers_with(query) if query else answer.headers
+        if headers is None or path not in answer.request_lines:
+            return None
+        return answer.campaign_id, audience, headers
 
 
 @lru_cache(maxsize=_REMEMBERED_HEADS)
@@ -106,15 +97,9 @@ def audience_of_head(head: bytes) -> Audience | None:
     Returns:
         None when this is not the head of a plain request that keeps its connection.
     """
-    text = head.decode("latin-1")
-    if _HEAD.fullmatch(text) is None:
+    text = "\n" + head.decode("latin-1")
+    if _PLAIN_HEAD.fullmatch(text) is None or _SPECIAL_FIELD.search(text) is not None:
         return None
-    headers: dict[str, str] = {}
-    for name, value in _FIELDS.findall(text):
-        field = name.lower()
-        if field in _SPECIAL_FIELDS:
-            return None
-        if field == "connection" and value.lower() != "keep-alive":
-            return None
-        headers.setdefault(field, value)
-    return audience_of(headers)
+    # Of a field that is there twice, the first counts.
+    fields = reversed(_AUDIENCE_FIELD.findall(text))
+    return audience_of({name.lower(): value for name, value in fields})

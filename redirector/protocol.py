@@ -61,20 +61,27 @@ class Protocol(StarletteProtocol):
         if self._express is not None:
             self.cycle = self._express_cycle = ExpressCycle(self, self._express)
         self._half_parsed = False
+        self._answered_at = 0.0
 
     def data_received(self, data: bytes) -> None:
         """Called with whatever the network brings."""
         express = self._express
-        if express is not None and self._is_clear():
-            request = express.read(data)
-            if request is not None:
-                campaign_id, audience, headers = request
-                self._unset_keepalive_if_required()
-                cycle = self.cycle = self._express_cycle
-                cycle.begin(data, headers)
-                express.record(campaign_id, audience, cycle.answer)
-                return
-        super().data_received(data)
+        if (
+            express is None
+            or self._half_parsed
+            or not self.cycle.response_complete
+            or self.flow.write_paused
+            or (self.limit_concurrency is not None and self._is_overloaded())
+            or (request := express.read(data)) is None
+        ):
+            super().data_received(data)
+            return
+        campaign_id, audience, headers = request
+        cycle = self.cycle = self._express_cycle
+        cycle.response_complete = False
+        cycle.request = data
+        cycle.headers = headers
+        express.record(campaign_id, audience, cycle.answer)
 
     def on_message_begin(self) -> None:
         """Called by the parser at a request's first byte."""
@@ -86,6 +93,31 @@ class Protocol(StarletteProtocol):
         self._half_parsed = False
         super().on_message_complete()
 
+    def on_express_answer(self) -> None:
+        """Called when a request was answered in the express lane; as `on_response_complete`.
+
+        But a keep-alive timer that runs goes on, and finds out at its end that the connection was
+        used: to cancel it and to set another takes longer than the rest of a request.
+        """
+        if self.pipeline or self.timeout_keep_alive_task is None:
+            self.on_response_complete()
+        else:
+            self.server_state.total_requests += 1
+            self._answered_at = self.loop.time()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Called when the connection has been idle for long, or might have been."""
+        self.timeout_keep_alive_task = None
+        if not self.cycle.response_complete:
+            return  # its answer sets a new timer
+        left = self._answered_at + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                left, self.timeout_keep_alive_handler
+            )
+        else:
+            super().timeout_keep_alive_handler()
+
     def log_access(self, request: bytes) -> None:
         """Writes an express request into uvicorn's access log, as `RequestResponseCycle` does."""
         _, target, _ = request.decode("latin-1").split(" ", 2)
@@ -96,15 +128,6 @@ class Protocol(StarletteProtocol):
             target.removesuffix("?"),
             "1.1",
             302,
-        )
-
-    def _is_clear(self) -> bool:
-        """Whether nothing else is going on that a request would have to wait for."""
-        return (
-            self.cycle.response_complete
-            and not self._half_parsed
-            and not self.flow.write_paused
-            and not self._is_overloaded()
         )
 
     def _is_overloaded(self) -> bool:
@@ -128,29 +151,23 @@ class ExpressCycle(RequestResponseCycle):
         self.message_event = asyncio.Event()
         self._protocol = protocol
         self._express = express
-        self._request = b""
-        self._headers = b""
-
-    def begin(self, request: bytes, headers: bytes) -> None:
-        """A request has come, and is to be answered with these headers when it is counted."""
-        self.response_complete = False
-        self._request = request
-        self._headers = headers
+        self.request = b""
+        self.headers = b""
 
     def answer(self) -> None:
-        """Answers it, unless the visitor has left."""
+        """Answers the request, which is counted, unless the visitor has left."""
         if self.disconnected:
             return
         protocol = self._protocol
         if protocol.access_log:
-            protocol.log_access(self._request)
+            protocol.log_access(self.request)
         opening = self._express.opening(protocol.server_state.default_headers)
-        if self.keep_alive:
-            protocol.transport.write(opening + self._headers)
-        else:
-            closing = self._headers.removesuffix(b"\r\n") + b"connection: close\r\n\r\n"
-            protocol.transport.write(opening + closing)
         self.response_complete = True
-        if not self.keep_alive:
+        if self.keep_alive:
+            protocol.transport.write(opening + self.headers)
+            protocol.on_express_answer()
+        else:
+            closing = self.headers.removesuffix(b"\r\n") + b"connection: close\r\n\r\n"
+            protocol.transport.write(opening + closing)
             protocol.transport.close()
-        protocol.on_response_complete()
+            protocol.on_response_complete()
