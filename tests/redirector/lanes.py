@@ -123,6 +123,7 @@ async def lane(
     *,
     access_log: bool = False,
     proxy_headers: bool = False,
+    root_path: str = "",
     limit_concurrency: int | None = None,
     timeout_keep_alive: int = 60,
 ) -> AsyncIterator[Lane]:
@@ -137,6 +138,7 @@ async def lane(
         log_config=None,
         access_log=access_log,
         proxy_headers=proxy_headers,
+        root_path=root_path,
         limit_concurrency=limit_concurrency,
         timeout_keep_alive=timeout_keep_alive,
     )

@@ -429,6 +429,26 @@ async def test_idle_connections_are_closed(
         assert client.heads() == expressway.express_requests == 1
 
 
+async def test_used_connections_are_not_closed(
+    settings: Settings, redis: RedisServer, codes: dict[int, str]
+) -> None:
+    """The time-out begins with the last express answer, not with the first."""
+    async with lane(settings, redis, codes, timeout_keep_alive=1) as expressway:
+        async with connected(expressway) as used, connected(expressway) as idle:
+            await used.send(PLAIN)
+            await used.idle()
+            await idle.send(PLAIN)
+
+            async def over() -> bool:
+                await used.send(PLAIN)
+                await used.idle()
+                return idle.closed
+
+            await until(over)
+            assert not used.closed
+            await until(lambda: used.closed)
+
+
 async def test_a_request_stops_the_time_out(
     settings: Settings, own_redis: RedisServer, codes: dict[int, str]
 ) -> None:
@@ -492,6 +512,18 @@ async def test_the_access_log_is_the_same(
             assert logged.express_requests == len(LOGGED) * (protocol is WatchedExpress)
     assert lines[0] == lines[1]
     assert lines[0][1] == 'client - "GET /acme/summer/c/news1/?a=%20&b HTTP/1.1" 302'
+
+
+async def test_a_root_path_stands_before_all_paths(
+    settings: Settings, redis: RedisServer, codes: dict[int, str]
+) -> None:
+    """Where uvicorn puts a path before that of every request, the lane leaves that to it."""
+    async with lane(settings, redis, codes, root_path="/tickets") as expressway:
+        async with connected(expressway) as client:
+            await client.send(PLAIN)
+            await until(lambda: client.heads() == 1)
+        assert client.received.startswith(b"HTTP/1.1 404 ")
+        assert expressway.express_requests == 0
 
 
 @pytest.mark.parametrize("access_log", [False, True])
