@@ -15,6 +15,7 @@ from redirector.app import create_app
 from redirector.counters import PENDING
 from redirector.express import STATE_KEY, Express
 from redirector.protocol import Protocol, StarletteProtocol
+from tests.redirector.counting import counted
 from tests.redis_server import RedisServer
 from tests.serving import running
 from tests.waiting import until
@@ -92,10 +93,9 @@ class Lane:
     def take_clicks(self) -> Clicks:
         """What Redis has counted since this was last asked."""
         clicks: Clicks = Counter()
+        for (id, audience), number in counted(self.redis).items():
+            clicks[self.codes[id], audience] += number
         with self.redis.client() as client:
-            for name, number in client.hgetall(PENDING).items():
-                id, _, audience = name.decode().split(":")
-                clicks[self.codes[int(id)], audience] += int(number)
             client.delete(PENDING)
         return clicks
 
