@@ -97,9 +97,10 @@ class Protocol(StarletteProtocol):
         """Called when a request was answered in the express lane; as `on_response_complete`.
 
         But a keep-alive timer that runs goes on, and finds out at its end that the connection was
-        used: to cancel it and to set another takes longer than the rest of a request.
+        used: to cancel it and to set another takes longer than the rest of a request. Whatever
+        comes to the parser stops it; so while it runs, nothing is in uvicorn's queue.
         """
-        if self.pipeline or self.timeout_keep_alive_task is None:
+        if self.timeout_keep_alive_task is None:
             self.on_response_complete()
         else:
             self.server_state.total_requests += 1

@@ -141,7 +141,12 @@ NAMES = st.one_of(
     st.from_regex(rb"[A-Za-z0-9-]{1,12}", fullmatch=True),
 )
 VALUES = st.one_of(
-    st.sampled_from([b"keep-alive", b"Keep-Alive", b"close", b"prefetch", b"Googlebot/2.1", b"0"]),
+    st.sampled_from(
+        [
+            *(b"keep-alive", b"Keep-Alive", b"close", b"keep-alive, close", b"keep-alive close"),
+            *(b"prefetch", b"Googlebot/2.1", b"0", b"100-continue", b"chunked", b"websocket"),
+        ]
+    ),
     st.from_regex(rb"[!-~]([ -~]{0,20}[!-~])?", fullmatch=True),
     st.binary(max_size=8),
 )

@@ -1,6 +1,7 @@
 """Both lanes give the same bytes and the same counts, and only what is plain goes express."""
 
 import asyncio
+import itertools
 import logging
 import re
 import socket
@@ -19,6 +20,7 @@ from tests.redirector.lanes import (
     connected,
     create_campaigns,
     lane,
+    until_soon,
 )
 from tests.redis_server import RedisServer
 from tests.waiting import until
@@ -372,10 +374,11 @@ async def test_pipelined_answers_keep_their_order(expressway: Lane) -> None:
         for n in numbers
     ]
     async with connected(expressway) as client:
-        while requests:
-            size = 1 + len(requests) % 4
+        for size in itertools.cycle([1, 1, 3, 1, 2, 1, 1, 7]):
             await client.send(b"".join(requests[:size]))
             del requests[:size]
+            if not requests:
+                break
         await until(lambda: client.heads() == len(numbers))
     assert [int(n) for n in re.findall(rb"&n=(\d+)#top", client.received)] == list(numbers)
     assert expressway.take_clicks() == {("news1", "human"): len(numbers)}
@@ -394,12 +397,16 @@ async def test_who_does_not_read_is_held(expressway: Lane) -> None:
         for transport, option in ((peer, socket.SO_SNDBUF), (client.transport, socket.SO_RCVBUF)):
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, option, 4096)
         sent = 0
-        while not client.peer.flow.read_paused:
-            assert sent < 10_000, "the server goes on reading"
+        while not expressway.asgi_requests:
+            assert sent < 10_000, "the express lane goes on answering"
             await client.send(request(b"/acme/summer/c/long/?n=%d" % sent))
-            if not client.peer.flow.write_paused:
-                await client.idle()
+            await until_soon(lambda: client.is_answered() or expressway.asgi_requests > 0)
             sent += 1
+        assert client.peer.flow.write_paused
+        # The next one waits behind the one that waits for the client.
+        await client.send(request(NEWS + b"?n=%d" % sent))
+        assert client.peer.flow.read_paused
+        sent += 1
         total = sent + 5000
         held = expressway.express_requests + expressway.asgi_requests
         assert peer.get_write_buffer_size() < 100_000
@@ -433,20 +440,21 @@ async def test_used_connections_are_not_closed(
     settings: Settings, redis: RedisServer, codes: dict[int, str]
 ) -> None:
     """The time-out begins with the last express answer, not with the first."""
-    async with lane(settings, redis, codes, timeout_keep_alive=1) as expressway:
-        async with connected(expressway) as used, connected(expressway) as idle:
-            await used.send(PLAIN)
-            await used.idle()
-            await idle.send(PLAIN)
-
-            async def over() -> bool:
-                await used.send(PLAIN)
-                await used.idle()
-                return idle.closed
-
-            await until(over)
-            assert not used.closed
-            await until(lambda: used.closed)
+    loop = asyncio.get_running_loop()
+    async with (
+        lane(settings, redis, codes, timeout_keep_alive=1) as expressway,
+        connected(expressway) as used,
+        connected(expressway) as idle,
+    ):
+        begun = loop.time()
+        for client in (used, idle):
+            await client.send(PLAIN)
+            await client.idle()
+        await until(lambda: loop.time() > begun + 0.5)
+        await used.send(PLAIN)
+        await until(lambda: used.closed and idle.closed)
+    assert used.heads() == 2
+    assert used.closed_at > idle.closed_at
 
 
 async def test_a_request_stops_the_time_out(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,16 @@ async def test_clicks_share_batches(redis: RedisServer, spool_dir: Path) -> None
         await asyncio.gather(*(click(recorder, number % 10) for number in range(1000)))
         assert counted(redis) == {0: 100, 1: 101} | dict.fromkeys(range(2, 10), 100)
         assert scripts_run(redis) - before <= 3
+
+
+async def test_answers_are_released_in_order(redis: RedisServer, spool_dir: Path) -> None:
+    """Who clicked first is answered first."""
+    answered: list[int] = []
+    async with recording(redis.url, spool_dir) as recorder:
+        for number in range(100):
+            recorder.record(number % 10, Audience.HUMAN, partial(answered.append, number))
+        await until(lambda: len(answered) == 100)
+    assert answered == list(range(100))
 
 
 async def test_lost_replies_count_once(redis: RedisServer, spool_dir: Path) -> None:
