@@ -28,7 +28,7 @@ from redis.exceptions import RedisError
 from redirector.background import cancel, start_vital
 from redirector.batches import MAX_FIELDS, Field, NumberedBatch
 from redirector.channel import Channel
-from redirector.counters import field
+from redirector.counters import ANSWER_TIMEOUT, field
 from redirector.durability import Durability
 from redirector.presence import Presence
 from redirector.spool import Spool
@@ -50,6 +50,8 @@ _LAST_BACKOFF = 1.0
 _DISK_PATIENCE = 2.0
 # Redis forgets writers that recorded nothing for a day (redirector/flusher.py).
 _SIGN_OF_LIFE_SECONDS = 3600.0
+# Names of counters that are remembered, of about 200 bytes each.
+_MAX_NAMES = 100_000
 # The last few fields of a spool are sent while new clicks wait.
 _LAST_FIELDS = MAX_FIELDS // 4
 
@@ -111,6 +113,9 @@ class Recorder:
         self._commit_timeout = commit_timeout
         # The numbers of the batches that were gathered, sent, and confirmed last.
         self._number = self._sent = self._confirmed = 0
+        # The hour that clicks belong to, and the names of its counters, which are made but once.
+        self._hour = hour_of(time.time())
+        self._names: dict[tuple[int, Audience], Field] = {}
         self._gathering = _Gathering()
         self._under_way: _Gathering | None = None
         self._direct = False
@@ -159,16 +164,28 @@ class Recorder:
         """
         batch = self._gathering
         if not batch.clicks:
-            batch.began = time.monotonic()
-            self._clicked.set()
-            self._idle.clear()
-        name = field(campaign_id, hour_of(time.time()), audience)
-        batch.counts[name] = batch.counts.get(name, 0) + 1
+            self._begin(batch)
+        key = (campaign_id, audience)
+        name = self._names.get(key)
+        if name is None:
+            name = self._names[key] = field(campaign_id, self._hour, audience)
+        counts = batch.counts
+        counts[name] = counts.get(name, 0) + 1
         batch.clicks += 1
         if self._storable:
             batch.answers.append(answer)
         else:
             answer()
+
+    def _begin(self, batch: _Gathering) -> None:
+        """Does once for a batch what need not be done for each of its clicks."""
+        batch.began = time.monotonic()
+        self._clicked.set()
+        self._idle.clear()
+        hour = hour_of(time.time())
+        if hour != self._hour or len(self._names) > _MAX_NAMES:
+            self._hour = hour
+            self._names.clear()
 
     async def count(self, campaign_id: int, audience: Audience) -> None:
         """Counts a click of now, and returns when the redirect may be answered.
@@ -256,8 +273,7 @@ class Recorder:
         # Redis gets half the time at least, however long the batch before took.
         patience = max(self._commit_timeout - waited, self._commit_timeout / 2)
         try:
-            async with asyncio.timeout(patience):
-                await self._add([numbered])
+            await self._add([numbered], patience)
         except (RedisError, OSError) as error:
             await self._lose_redis(error)
             return False
@@ -295,7 +311,9 @@ class Recorder:
             if batch is not None:
                 batch.release()
 
-    async def _add(self, batches: Sequence[NumberedBatch]) -> None:
+    async def _add(
+        self, batches: Sequence[NumberedBatch], patience: float = ANSWER_TIMEOUT
+    ) -> None:
         """Sends batches, which are confirmed when this returns.
 
         Raises:
@@ -303,7 +321,7 @@ class Recorder:
             RedisError, OSError: they may have been added or not.
         """
         self._sent = max(self._sent, batches[-1].number)
-        last = await self._channel.add(self.writer, self._confirmed, batches)
+        last = await self._channel.add(self.writer, self._confirmed, batches, patience)
         if last < self._confirmed:
             logger.error(
                 "Redis has lost its memory: it knows %d of the %d batches that it had confirmed; "
@@ -337,7 +355,7 @@ class Recorder:
         if self._spool is not None:
             await self._drop_flushed(self._spool)
         while self._spool is not None:
-            await self._send_head(self._spool, patience=None)
+            await self._send_head(self._spool)
             if self._spool.fields <= _LAST_FIELDS:
                 break
         # Now new clicks wait, so that nothing more comes into the spool.
@@ -365,12 +383,10 @@ class Recorder:
         else:
             await self._on_disk(partial(spool.confirm, number))
 
-    async def _send_head(self, spool: Spool, patience: float | None) -> None:
+    async def _send_head(self, spool: Spool, patience: float = ANSWER_TIMEOUT) -> None:
         batches = await self._on_disk(spool.head)
         if batches:
-            # What touches the disk is never cut short: nobody would know how far it came.
-            async with asyncio.timeout(patience):
-                await self._add(batches)
+            await self._add(batches, patience)
             await self._on_disk(partial(spool.confirm, batches[-1].number))
 
     def _find_redis(self) -> None:

@@ -109,9 +109,9 @@ MUTATIONS = (
     Mutation(
         "a spool is sent in the order of its batches",
         "redirector/recorder.py",
-        "                await self._add(batches)\n",
-        "                for batch in reversed(batches):\n"
-        "                    await self._add([batch])\n",
+        "            await self._add(batches, patience)\n",
+        "            for batch in reversed(batches):\n"
+        "                await self._add([batch], patience)\n",
         "tests/redirector/test_recorder.py::test_a_killed_redis_loses_nothing_confirmed",
     ),
     Mutation(
