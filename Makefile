@@ -16,7 +16,7 @@ BIN = .venv/bin
 # What a stranger's pip is set up with must not get in the way of the hashes.
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: install run test schemathesis chaos outage mutations lint format lock loadtest bench bench-growth bench-api clean
+.PHONY: install run test test-benchmarks schemathesis chaos outage mutations lint format lock loadtest bench bench-growth bench-api clean
 
 install: .venv/installed
 
@@ -36,7 +36,11 @@ run: install
 	@$(BIN)/waymark run
 
 test: .venv/installed-dev
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not benchmark"
+
+# That the benchmarks work: each in small, one after the other.
+test-benchmarks: .venv/installed-dev
+	$(BIN)/pytest -m benchmark --numprocesses=0
 
 # What a counted redirect costs, beside nginx and others; wants wrk, and nginx for its rows.
 # make bench SECONDS=4 ROUNDS=5 CONNECTIONS=64 JSON=bench.json

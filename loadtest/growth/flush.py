@@ -20,7 +20,9 @@ from loadtest.growth.scale import Scale
 from loadtest.growth.section import Section
 from loadtest.rows import Reckoning
 from loadtest.waymark import Waymark
-from redirector.counters import APPLIED, PENDING, RECORD, field
+from redirector.batches import NumberedBatch
+from redirector.channel import Channel
+from redirector.counters import PENDING, field
 from tracking.clicks import Audience, hour_of
 from tracking.database import Database
 from tracking.settings import Settings
@@ -87,15 +89,17 @@ def measure(scale: Scale) -> Section:
 
 
 async def _flush(directory: Path, number: int) -> _Flush:
-    """One more click for each campaign, by the recorder's own script, as one batch."""
+    """One more click for each campaign, recorded as one batch."""
     database = open_database(directory)
-    path = Settings(data_dir=directory, redis_url=None).redis_socket
+    settings = Settings(data_dir=directory, redis_url=None)
     try:
         ids = await _clicked_ids(database)
         hour = hour_of(time.time())
-        clicks = [part for id in ids for part in (field(id, hour, Audience.HUMAN), 1)]
-        with redis.Redis(unix_socket_path=str(path)) as server:
-            server.eval(RECORD.text, 2, PENDING, APPLIED, _WRITER, number, *clicks)
+        batch = NumberedBatch(number, {field(id, hour, Audience.HUMAN): 1 for id in ids})
+        channel = Channel.of(settings)
+        with redis.Redis(unix_socket_path=str(settings.redis_socket)) as server:
+            await channel.add(_WRITER, number - 1, [batch], patience=_PATIENCE_SECONDS)
+            await channel.close()
             recorded = time.perf_counter()
 
             async def is_sealed() -> bool:

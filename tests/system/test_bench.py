@@ -62,6 +62,7 @@ def bench(directory: Path, *arguments: str, path: str | None = None) -> tuple[in
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.benchmark
 @pytest.mark.timeout(_SECONDS + 20)
 def test_a_short_run(short_dir: Path, tmp_path: Path) -> None:
     """Each row is in the table and in the JSON, every click is counted, nothing is left behind."""
@@ -98,6 +99,7 @@ def test_a_short_run(short_dir: Path, tmp_path: Path) -> None:
     assert installed == 2 or "left out: nginx" in output
 
 
+@pytest.mark.benchmark
 @pytest.mark.parametrize("wrong", [-1000, 1000])
 def test_a_wrong_count_does_not_pass(wrong: int, short_dir: Path) -> None:
     """A run whose counts are doctored exits with 1, and says which way they are wrong."""
@@ -129,6 +131,7 @@ def test_a_wrong_count_does_not_pass(wrong: int, short_dir: Path) -> None:
     assert re.search(pattern, done.stderr, re.MULTILINE), done.stderr
 
 
+@pytest.mark.benchmark
 def test_a_signal_stops_everything(short_dir: Path) -> None:
     """SIGTERM in the middle of a run ends it early, in order."""
     with subprocess.Popen(

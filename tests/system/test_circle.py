@@ -93,7 +93,7 @@ async def test_the_circle(short_dir: Path) -> None:
             (code, CLICKS + 1),
         ]
         assert len(stack.waymark("token", "list", "bigevents").splitlines()) == 3
-        assert stack.waymark("audit") == "the counts of all 2 campaigns agree"
+        assert "the counts of all 2 campaigns agree" in stack.waymark("audit").splitlines()
 
 
 async def click_and_edit(stack: Stack, api: httpx.AsyncClient, visitor: httpx.AsyncClient) -> str:

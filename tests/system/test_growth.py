@@ -52,6 +52,7 @@ def growth(directory: Path, *arguments: str, path: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.benchmark
 @pytest.mark.timeout(_SECONDS + 20)
 def test_a_hundredth_of_it(short_dir: Path) -> None:
     """Each way to grow has its table, every click is counted, nothing is left behind."""

@@ -88,15 +88,12 @@ async def test_each_gets_an_answer(short_dir: Path, workers: int) -> None:
     assert (visitors.problems, settlement.problems, stopped) == ([], (), [])
 
 
-@WORKERS
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
-async def test_a_second_signal_corrupts_nothing(
-    short_dir: Path, workers: int, second: signal.Signals
-) -> None:
+async def test_a_second_signal_corrupts_nothing(short_dir: Path, second: signal.Signals) -> None:
     """Told twice, as Ctrl-C tells all processes of a terminal, while Redis does not answer: who was
     led on is counted, and nobody twice; the status is 0. At a second SIGINT, which means at once,
     those who wait are cut off or get an error, and may have been counted."""
-    async with deployed(short_dir, workers) as (deployment, visitors, campaigns):
+    async with deployed(short_dir, workers=2) as (deployment, visitors, campaigns):
         idle = Browser(deployment.port)
         await idle.ask(get("/healthz"))
         requests = await waiting(deployment, visitors, campaigns)
@@ -118,10 +115,9 @@ async def test_a_second_signal_corrupts_nothing(
         assert visitors.problems == []
 
 
-@WORKERS
-async def test_stopping_without_redis_loses_nothing(short_dir: Path, workers: int) -> None:
+async def test_stopping_without_redis_loses_nothing(short_dir: Path) -> None:
     """Redis is away when the redirector is told to stop, and until it has: clicks are on disk."""
-    async with deployed(short_dir, workers) as (deployment, visitors, campaigns):
+    async with deployed(short_dir, workers=2) as (deployment, visitors, campaigns):
         requests = await waiting(deployment, visitors, campaigns)
         deployment.network.fault = Fault.CUT
         status = await deployment.redirector.stop()
