@@ -87,6 +87,7 @@ class Reckoning:
 @dataclass(frozen=True, slots=True)
 class _Health:
     unconfirmed_clicks: int
+    spooled_clicks: int
 
 
 _parse_health = TypeAdapter(_Health).validate_json
@@ -142,7 +143,8 @@ def _unconfirmed(redirector: str | None) -> int:
     if redirector is None:
         return 0
     health = httpx.get(f"{require_loopback(redirector)}/healthz", trust_env=False)
-    return _parse_health(health.content).unconfirmed_clicks
+    report = _parse_health(health.content)
+    return report.unconfirmed_clicks + report.spooled_clicks
 
 
 def _main() -> int:
