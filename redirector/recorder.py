@@ -30,6 +30,7 @@ from redirector.batches import MAX_FIELDS, Field, NumberedBatch
 from redirector.channel import Channel
 from redirector.counters import ANSWER_TIMEOUT, field
 from redirector.durability import Durability
+from redirector.gathering import Answer, Gathering
 from redirector.presence import Presence
 from redirector.spool import Spool
 from tracking import clicks
@@ -40,9 +41,6 @@ from tracking.errors import DatabaseUnavailableError
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-Answer = Callable[[], None]
-"""Called when a redirect may be answered."""
-
 _PING_INTERVAL = 1.0
 _FIRST_BACKOFF = 0.05
 _LAST_BACKOFF = 1.0
@@ -58,34 +56,6 @@ _LAST_FIELDS = MAX_FIELDS // 4
 
 class MemoryLostError(RedisError):
     """Redis has forgotten batches that it had confirmed."""
-
-
-class _Gathering:
-    """Clicks that are stored together, and the redirects that wait for them."""
-
-    __slots__ = ("answers", "began", "clicks", "counts")
-
-    def __init__(self) -> None:
-        self.counts: dict[Field, int] = {}
-        self.clicks = 0
-        self.answers: list[Answer] = []
-        self.began = 0.0
-
-    def release(self) -> None:
-        """Answers everyone who waits."""
-        answers, self.answers = self.answers, []
-        for answer in answers:
-            answer()
-
-    def split(self, most: int) -> "_Gathering":
-        """Takes the first `most` fields out, into one that nobody waits for."""
-        part = _Gathering()
-        part.began = self.began
-        for name in list(self.counts)[:most]:
-            part.counts[name] = self.counts.pop(name)
-        part.clicks = sum(part.counts.values())
-        self.clicks -= part.clicks
-        return part
 
 
 class Recorder:
@@ -116,8 +86,8 @@ class Recorder:
         # The hour that clicks belong to, and the names of its counters, which are made but once.
         self._hour = hour_of(time.time())
         self._names: dict[tuple[int, Audience], Field] = {}
-        self._gathering = _Gathering()
-        self._under_way: _Gathering | None = None
+        self._gathering = Gathering()
+        self._under_way: Gathering | None = None
         self._direct = False
         self._storable = True
         self._memory_lost = False
@@ -177,7 +147,7 @@ class Recorder:
         else:
             answer()
 
-    def _begin(self, batch: _Gathering) -> None:
+    def _begin(self, batch: Gathering) -> None:
         """Does once for a batch what need not be done for each of its clicks."""
         batch.began = time.monotonic()
         self._clicked.set()
@@ -246,14 +216,14 @@ class Recorder:
             except (RedisError, OSError) as error:
                 await self._lose_redis(error)
 
-    def _next_batch(self) -> _Gathering:
+    def _next_batch(self) -> Gathering:
         if len(self._gathering.counts) > MAX_FIELDS:
             return self._gathering.split(MAX_FIELDS)
-        batch, self._gathering = self._gathering, _Gathering()
+        batch, self._gathering = self._gathering, Gathering()
         self._clicked.clear()
         return batch
 
-    async def _store(self, batch: _Gathering, numbered: NumberedBatch) -> None:
+    async def _store(self, batch: Gathering, numbered: NumberedBatch) -> None:
         """Returns when the batch is in Redis or on disk, however long that takes."""
         pause = _FIRST_BACKOFF
         while True:
@@ -268,7 +238,7 @@ class Recorder:
             logger.warning("clicks are stored again before they are answered")
             self._storable = True
 
-    async def _store_in_redis(self, batch: _Gathering, numbered: NumberedBatch) -> bool:
+    async def _store_in_redis(self, batch: Gathering, numbered: NumberedBatch) -> bool:
         waited = time.monotonic() - batch.began if batch.answers else 0.0
         # Redis gets half the time at least, however long the batch before took.
         patience = max(self._commit_timeout - waited, self._commit_timeout / 2)

@@ -2,22 +2,12 @@
 
 A spool is a file that grows at its end, `<writer>.spool`. Whoever holds the lock on it is its
 owner; when that process ends, however it ends, the lock is gone, and another may adopt the spool.
-
-    header   b"waymark spool 1 <writer>\\n": the format's version and the writer's id
-    record   ">IIQ": length of the payload, CRC-32 of number and payload, number of the batch;
-             then the payload, a JSON object from field to clicks
-
-A record that is cut short, or whose checksum is wrong, is the torn tail of a write that did not
-come to its end: nobody was answered for it. Everything here blocks, for as long as the disk takes.
+`redirector/spool_format.py` tells what is in it. Everything here blocks, as long as the disk takes.
 """
 
 import fcntl
-import json
 import logging
 import os
-import re
-import struct
-import zlib
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
@@ -26,45 +16,25 @@ from pathlib import Path
 from typing import Self
 
 from redirector.batches import MAX_FIELDS, NumberedBatch, Writer, merged
-from tracking.errors import WaymarkError
+from redirector.spool_format import (
+    Content,
+    Place,
+    UnreadableSpoolError,
+    decode,
+    encode,
+    header,
+    parse,
+    place_of,
+)
 
 logger = logging.getLogger(__name__)
 
 SUFFIX = ".spool"
 _NEW_SUFFIX = ".new"
-_VERSION = 1
-_HEADER = re.compile(rb"waymark spool (\d{1,9}) ([0-9a-f]{32})\n")
-_MAX_HEADER = 64
-_RECORD = struct.Struct(">IIQ")
 
 # A spool is written anew, its batches merged, when it has grown to twice what was left the last
 # time, as Redis does with its log; and not before it has this many bytes.
 _COMPACT_BYTES = 1024 * 1024
-
-
-class UnreadableSpoolError(WaymarkError):
-    """A file that is no spool, or one of a later version: it is left alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a record is."""
-
-    number: int
-    offset: int
-    length: int
-    fields: int
-    clicks: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """What was read of a file: its records, and where the last whole one ends."""
-
-    writer: Writer
-    batches: tuple[NumberedBatch, ...]
-    places: tuple[_Place, ...]
-    end: int
 
 
 class Spool:
@@ -73,7 +43,7 @@ class Spool:
     Made by `create` or `adopt`. Its methods must not run at the same time.
     """
 
-    def __init__(self, path: Path, file: int, content: _Content) -> None:
+    def __init__(self, path: Path, file: int, content: Content) -> None:
         self.writer = content.writer
         self._path = path
         self._file = file
@@ -147,7 +117,7 @@ class Spool:
         Raises:
             OSError: it is not; the spool is as it was.
         """
-        record = _encode(batch)
+        record = encode(batch)
         try:
             _write_all(self._file, record, self._end)
             os.fdatasync(self._file)
@@ -217,19 +187,19 @@ class Spool:
         if file != -1:
             os.close(file)
 
-    def _read(self, place: _Place) -> NumberedBatch:
+    def _read(self, place: Place) -> NumberedBatch:
         record = os.pread(self._file, place.length, place.offset)
-        batch = _decode(record)
+        batch = decode(record)
         if batch is None:
             raise OSError(f"batch {place.number} of {self._path.name} can't be read back")
         return batch
 
     def _note(self, batch: NumberedBatch, length: int) -> None:
-        clicks = sum(batch.counts.values())
-        self._places.append(_Place(batch.number, self._end, length, len(batch.counts), clicks))
+        place = place_of(batch, self._end, length)
+        self._places.append(place)
         self._end += length
-        self.clicks += clicks
-        self.fields += len(batch.counts)
+        self.clicks += place.clicks
+        self.fields += place.fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +264,7 @@ def _files(directory: Path, suffix: str) -> list[Path]:
         return []
 
 
-def _write_file(path: Path, writer: Writer, batches: list[NumberedBatch]) -> tuple[int, _Content]:
+def _write_file(path: Path, writer: Writer, batches: list[NumberedBatch]) -> tuple[int, Content]:
     """Writes a whole spool, which gets its name when all of it is on disk.
 
     It is locked before it has its name, so that nobody can take it for abandoned.
@@ -306,7 +276,7 @@ def _write_file(path: Path, writer: Writer, batches: list[NumberedBatch]) -> tup
     file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _write_all(file, b"".join([_header(writer), *map(_encode, batches)]), 0)
+        _write_all(file, b"".join([header(writer), *map(encode, batches)]), 0)
         os.fsync(file)
         content = _read_file(file)
         new.rename(path)
@@ -317,57 +287,8 @@ def _write_file(path: Path, writer: Writer, batches: list[NumberedBatch]) -> tup
     return file, content
 
 
-def _read_file(file: int) -> _Content:
-    """Reads what is whole of a file.
-
-    Raises:
-        UnreadableSpoolError: it is no spool of this version.
-    """
-    data = os.pread(file, os.fstat(file).st_size, 0)
-    header = _HEADER.match(data[:_MAX_HEADER])
-    if header is None:
-        raise UnreadableSpoolError("it is no spool")
-    if int(header[1]) != _VERSION:
-        raise UnreadableSpoolError(
-            f"it has version {int(header[1])}, this program knows {_VERSION}"
-        )
-    batches, places, end = [], [], header.end()
-    while (record := _record_at(data, end)) and (batch := _decode(record)):
-        fields, clicks = len(batch.counts), batch.clicks
-        places.append(_Place(batch.number, end, len(record), fields, clicks))
-        batches.append(batch)
-        end += len(record)
-    return _Content(header[2].decode(), tuple(batches), tuple(places), end)
-
-
-def _header(writer: Writer) -> bytes:
-    return f"waymark spool {_VERSION} {writer}\n".encode()
-
-
-def _encode(batch: NumberedBatch) -> bytes:
-    payload = json.dumps(dict(batch.counts), separators=(",", ":")).encode()
-    return _RECORD.pack(len(payload), _checksum(batch.number, payload), batch.number) + payload
-
-
-def _record_at(data: bytes, offset: int) -> bytes:
-    """As much of the record as there is."""
-    length = int.from_bytes(data[offset : offset + 4], "big")
-    return data[offset : offset + _RECORD.size + length]
-
-
-def _decode(record: bytes) -> NumberedBatch | None:
-    """The record's batch; None when it is not whole."""
-    if len(record) < _RECORD.size:
-        return None
-    length, checksum, number = _RECORD.unpack_from(record)
-    payload = record[_RECORD.size :]
-    if len(payload) != length or _checksum(number, payload) != checksum:
-        return None
-    return NumberedBatch(number, json.loads(payload))
-
-
-def _checksum(number: int, payload: bytes) -> int:
-    return zlib.crc32(payload, zlib.crc32(number.to_bytes(8, "big")))
+def _read_file(file: int) -> Content:
+    return parse(os.pread(file, os.fstat(file).st_size, 0))
 
 
 def _open_abandoned(path: Path) -> int | None:

@@ -94,7 +94,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a record's checksum is compared",
-        "redirector/spool.py",
+        "redirector/spool_format.py",
         " or _checksum(number, payload) != checksum",
         "",
         "tests/redirector/test_spool.py::test_a_changed_byte_is_found",
