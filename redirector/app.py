@@ -31,7 +31,7 @@ from tracking.errors import DatabaseUnavailableError
 from tracking.settings import Settings
 
 # How long a stopping process waits for the last clicks to be in Redis or on disk.
-_CLOSE_SECONDS = 3.0
+_CLOSE_SECONDS = 1.5
 
 _NO_STORE = {"Cache-Control": "no-store"}
 _REFUSALS = {
