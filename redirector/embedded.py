@@ -48,7 +48,8 @@ def server_arguments(settings: Settings) -> list[str]:
     directory = settings.redis_dir.absolute()
     options = {
         "port": "0",
-        "unixsocket": str(settings.redis_socket),
+        # The server changes into `dir` before it binds.
+        "unixsocket": settings.redis_socket.name,
         "unixsocketperm": "700",
         "dir": str(directory),
         "pidfile": str(directory / "redis.pid"),

@@ -4,6 +4,7 @@ import signal
 import stat
 from pathlib import Path
 
+import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -42,6 +43,17 @@ async def test_it_is_durable_and_private(short_dir: Path) -> None:
         assert stat.S_IMODE(file.stat().st_mode) == 0o700
     durable = {"appendonly": "yes", "appendfsync": "always", "port": "0"}
     assert {name: options[name] for name in durable} == durable
+
+
+async def test_its_directory_may_be_relative(
+    short_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it is by default; and where the working directory's path is too long for a socket."""
+    deep = short_dir / ("d" * 100)
+    deep.mkdir()
+    monkeypatch.chdir(deep)
+    with started(MODULE, DATA_DIR="var"):
+        await answering(Path("var"))
 
 
 async def test_it_keeps_its_data_when_killed(short_dir: Path) -> None:
