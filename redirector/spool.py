@@ -95,7 +95,7 @@ class Spool:
             except (UnreadableSpoolError, OSError) as error:
                 os.close(file)
                 unreadable.add(path)
-                logger.error("the spool %s is left alone: %s", path.name, error)  # noqa: TRY400
+                logger.error("the spool %s is left alone: %s", path.name, error)  # noqa: TRY400 - no bug
                 continue
             torn = os.fstat(file).st_size - content.end
             if torn:
