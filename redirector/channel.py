@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Self
 from uuid import uuid4
 
-from hiredis import pack_command
-from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import NoScriptError, ResponseError
+from redis.asyncio.connection import Connection
+from redis.exceptions import ResponseError
 
 from redirector.batches import NumberedBatch, Writer
 from redirector.counters import (
@@ -21,6 +20,7 @@ from redirector.counters import (
     connection_pool,
 )
 from redirector.durability import Durability, durability_of
+from redirector.wire import Wire
 from tracking.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -34,14 +34,13 @@ class Channel:
     Nothing is retried here. After an error the channel must be closed: a reply may still come.
 
     Args:
-        connection: not yet open, without retries or time-outs of its own: those of redis-py are
-            `asyncio.wait_for`, which loses a cancellation that comes with the answer (Python 3.11,
-            https://github.com/python/cpython/issues/86296), and costs a task a command.
+        connection: not yet open, without retries or time-outs of its own.
     """
 
-    def __init__(self, connection: AbstractConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.durability = Durability.UNKNOWN
         self._connection = connection
+        self._wire: Wire | None = None
         self._run = ""
         self._name = uuid4().hex
         self._requests = 0
@@ -58,10 +57,8 @@ class Channel:
         Raises:
             RedisError, OSError: it does not.
         """
-        async with asyncio.timeout(ANSWER_TIMEOUT):
-            if not self._connection.is_connected:
-                await self._open()
-            await self._ask("PING")
+        wire = self._wire or await self._open(ANSWER_TIMEOUT)
+        await wire.ask("PING", patience=ANSWER_TIMEOUT)
 
     async def add(
         self,
@@ -84,37 +81,41 @@ class Channel:
         Raises:
             RedisError, OSError: they may have been added or not.
         """
-        async with asyncio.timeout(patience):
-            if not self._connection.is_connected:
-                await self._open()
-            self._requests += 1
-            id = f"{self._name}-{self._requests}"
-            arguments: list[str | int] = [len(_KEYS), *_KEYS, writer]
-            arguments += (self._run, FLUSHING_PREFIX, id, confirmed)
-            for batch in batches:
-                arguments += (batch.number, len(batch.counts))
-                for count in batch.counts.items():
-                    arguments += count
-            try:
-                last = await self._ask("EVALSHA", RECORD.sha, *arguments)
-            except NoScriptError:
-                last = await self._ask("EVAL", RECORD.text, *arguments)
+        wire = self._wire or await self._open(patience)
+        self._requests += 1
+        id = f"{self._name}-{self._requests}"
+        arguments: list[str | int] = [len(_KEYS), *_KEYS, writer]
+        arguments += (self._run, FLUSHING_PREFIX, id, confirmed)
+        for batch in batches:
+            arguments += (batch.number, len(batch.counts))
+            for count in batch.counts.items():
+                arguments += count
+        try:
+            last = await wire.ask("EVALSHA", RECORD.sha, *arguments, patience=patience)
+        except ResponseError as error:
+            if not str(error).startswith("NOSCRIPT"):
+                raise
+            last = await wire.ask("EVAL", RECORD.text, *arguments, patience=patience)
         return int(last)
 
     async def close(self) -> None:
         """Drops the connection; the next use opens it again."""
+        self._wire = None
         await self._connection.disconnect(nowait=True)
 
-    async def _open(self) -> None:
-        await self._connection.connect()
-        self._run = _parse_info(await self._ask("INFO", "server")).get("run_id", "")
-        durability = durability_of(
-            _parse_info(await self._ask("INFO", "persistence")).get("aof_enabled"),
-            await self._configuration("appendfsync"),
-        )
+    async def _open(self, patience: float) -> Wire:
+        async with asyncio.timeout(patience):
+            await self._connection.connect()
+            self._run = _parse_info(await self._ask("INFO", "server")).get("run_id", "")
+            durability = durability_of(
+                _parse_info(await self._ask("INFO", "persistence")).get("aof_enabled"),
+                await self._configuration("appendfsync"),
+            )
         if durability is not self.durability:
             logger.info("durability of a click that Redis confirmed: %s", durability)
         self.durability = durability
+        self._wire = Wire(self._connection)
+        return self._wire
 
     async def _configuration(self, name: str) -> dict[str, str]:
         try:
@@ -124,10 +125,8 @@ class Channel:
         texts = [_text(part) for part in answer]
         return dict(zip(texts[::2], texts[1::2], strict=True))
 
-    async def _ask(self, *command: str | int) -> Any:  # as many types as commands
-        # In C; redis-py's own packing takes ten times longer, which is much of a batch.
-        packed = pack_command(command)  # type: ignore[arg-type] # annotated for one argument
-        await self._connection.send_packed_command(packed, check_health=False)
+    async def _ask(self, *command: str) -> Any:  # as many types as commands
+        await self._connection.send_command(*command)
         return await self._connection.read_response()
 
 

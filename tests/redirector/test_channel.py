@@ -1,12 +1,19 @@
 """A channel to Redis: what the server says of itself, and batches that are added once."""
 
+import asyncio
+
 import pytest
+from redis.exceptions import RedisError, ResponseError
 
 from redirector.batches import NumberedBatch
+from redirector.counters import PENDING
 from redirector.durability import Durability
+from tests.proxy import Fault, Proxy
 from tests.redirector.counting import connect, counted
 from tests.redis_server import RedisServer
 from tracking.clicks import Audience
+
+ONE_CLICK = {"7:500000:human": 1}
 
 CONFIGURATIONS = {
     "always": ({"appendonly": "yes", "appendfsync": "always"}, Durability.ALWAYS),
@@ -59,4 +66,60 @@ async def test_a_server_that_knows_less_adds_nothing(redis: RedisServer) -> None
     channel = connect(redis.url)
     assert await channel.add("writer", 3, [NumberedBatch(4, {"7:500000:human": 1})]) == 0
     assert counted(redis) == {}
+    await channel.close()
+
+
+async def test_what_redis_refuses_is_an_error_and_the_channel_goes_on(redis: RedisServer) -> None:
+    """A refusal is a reply like any other: the next one belongs to the next batch."""
+    channel = connect(redis.url)
+    with redis.client() as client:
+        client.set(PENDING, "no hash")
+        with pytest.raises(ResponseError, match="WRONGTYPE"):
+            await channel.add("writer", 0, [NumberedBatch(1, ONE_CLICK)])
+        client.delete(PENDING)
+    assert await channel.add("writer", 0, [NumberedBatch(1, ONE_CLICK)]) == 1
+    assert counted(redis) == {(7, Audience.HUMAN): 1}
+    await channel.close()
+
+
+async def test_no_reply_in_time(redis: RedisServer) -> None:
+    """A reply that is lost ends the patience; a channel that was closed opens anew."""
+    async with Proxy(redis.socket).running() as proxy:
+        channel = connect(proxy.url)
+        await channel.ping()
+        proxy.fault = Fault.LOSE_REPLY
+        with pytest.raises((RedisError, OSError)):
+            await channel.add("writer", 0, [NumberedBatch(1, ONE_CLICK)], patience=0.05)
+        await channel.close()
+        proxy.fault = Fault.NONE
+        assert await channel.add("writer", 0, [NumberedBatch(1, ONE_CLICK)]) == 1
+        await channel.close()
+    assert counted(redis) == {(7, Audience.HUMAN): 1}
+
+
+async def test_a_frozen_server_is_given_up(own_redis: RedisServer) -> None:
+    """Who says nothing for as long as one is patient is given up, without waiting for more."""
+    channel = connect(own_redis.url)
+    await channel.ping()
+    own_redis.freeze()
+    with pytest.raises(TimeoutError):
+        await channel.add("writer", 0, [NumberedBatch(1, ONE_CLICK)], patience=0.05)
+    own_redis.thaw()
+    await channel.close()
+
+
+async def test_a_server_that_ends_is_noticed_at_once(own_redis: RedisServer) -> None:
+    """Whoever waits for a reply then does not wait for its time-out."""
+    channel = connect(own_redis.url)
+    await channel.ping()
+    own_redis.freeze()
+    adding = asyncio.ensure_future(
+        channel.add("writer", 0, [NumberedBatch(1, ONE_CLICK)], patience=600)
+    )
+    await asyncio.sleep(0)
+    own_redis.kill()
+    with pytest.raises((RedisError, OSError)):
+        await adding
+    with pytest.raises((RedisError, OSError)):
+        await channel.ping()
     await channel.close()

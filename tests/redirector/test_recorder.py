@@ -97,6 +97,34 @@ async def test_clicks_share_batches(redis: RedisServer, spool_dir: Path) -> None
         assert scripts_run(redis) - before <= 3
 
 
+async def test_clicks_that_are_arriving_join_the_batch(redis: RedisServer, spool_dir: Path) -> None:
+    """A batch is held back while each look at the network brings another click."""
+    async with recording(redis.url, spool_dir) as recorder:
+        await click(recorder, 1)
+        before = scripts_run(redis)
+        answered: list[int] = []
+        for number in range(4):
+            recorder.record(1, Audience.HUMAN, partial(answered.append, number))
+            await asyncio.sleep(0)
+        await until(lambda: len(answered) == 4)
+        assert scripts_run(redis) - before == 1
+        assert counted(redis) == {1: 5}
+
+
+async def test_a_batch_is_not_held_back_for_ever(redis: RedisServer, spool_dir: Path) -> None:
+    """Clicks that come without a pause are answered all the same."""
+    async with recording(redis.url, spool_dir) as recorder:
+        answered: list[int] = []
+        clicks = 0
+        while not answered:
+            recorder.record(1, Audience.HUMAN, partial(answered.append, clicks))
+            clicks += 1
+            assert clicks < 1_000_000
+            await asyncio.sleep(0)
+        await until(lambda: len(answered) == clicks)
+        assert counted(redis) == {1: clicks}
+
+
 async def test_answers_are_released_in_order(redis: RedisServer, spool_dir: Path) -> None:
     """Who clicked first is answered first."""
     answered: list[int] = []
