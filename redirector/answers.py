@@ -1,6 +1,7 @@
 """A link's answer in the express lane, as bytes that are ready to send."""
 
 import re
+from typing import Final
 
 from redirector.redirect import Rules, destination_of
 from tracking.campaigns import Link
@@ -10,6 +11,8 @@ from tracking.campaigns import Link
 _LOCATION = "location: "
 _REST = "\r\ncache-control: no-store\r\ncontent-length: 0\r\n\r\n"
 
+# How the request line of every request ends that the express lane answers.
+VERSION: Final = b" HTTP/1.1"
 
 # Printable ASCII without the space and the number sign, which begins a fragment.
 _QUERY = re.compile(rb"[!-\"$-~]+")
@@ -19,17 +22,17 @@ class ReadyAnswer:
     """What is written for a link, made once.
 
     Attributes:
-        request_lines: method and path of the requests that are answered so.
+        request_line: of the requests that are answered so, with the last slash and no query.
         campaign_id: whom the click counts for.
         headers: from `Location` to the end, for a request without a query.
     """
 
-    __slots__ = ("_around_query", "campaign_id", "headers", "request_lines")
+    __slots__ = ("_around_query", "campaign_id", "headers", "request_line")
 
     def __init__(self, link: Link, rules: Rules) -> None:
-        path = f"GET /{link.organizer}/{link.event}/c/{link.code}".encode()
+        path = f"GET /{link.organizer}/{link.event}/c/{link.code}/"
         destination = destination_of(link, rules)
-        self.request_lines = (path + b"/", path)
+        self.request_line = path.encode() + VERSION
         self.campaign_id = link.campaign_id
         self.headers = f"{_LOCATION}{destination.location}{_REST}".encode()
         self._around_query: tuple[bytes, bytes] | None = None

@@ -11,14 +11,13 @@ it leaves to uvicorn and Starlette, which understand the rest of HTTP.
 """
 
 import re
-from functools import lru_cache
 from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from redirector.answers import ReadyAnswer
+from redirector.answers import VERSION
 from redirector.audience import AUDIENCE_HEADERS, audience_of
-from redirector.links import Links
+from redirector.links import KnownLink, Links
 from redirector.recorder import Recorder
 from redirector.redirect import Rules
 from tracking.clicks import Audience
@@ -26,7 +25,8 @@ from tracking.clicks import Audience
 # Under which uvicorn's lifespan state holds the process's `Express`.
 STATE_KEY = "express"
 
-# Bytes. Browsers' requests have 500 to 2,000; and the heads that are remembered are bounded by it.
+# Bytes of a request line, and of the head behind it. Browsers' heads have 500 to 2,000; the memory
+# that heads take is bounded by it.
 _LONGEST: Final = 8192
 _REMEMBERED_HEADS: Final = 1024
 
@@ -44,55 +44,89 @@ _AUDIENCE_FIELD: Final = re.compile(rf"\n({'|'.join(AUDIENCE_HEADERS)}): ?(.*)\r
 
 
 class Express:
-    """What the express lanes of all connections of a process share."""
+    """What the express lanes of all connections of a process share.
+
+    Attributes:
+        default_headers: uvicorn's own, which it makes a new list of once a second.
+        opening: the status line and these.
+        audiences: who is asking, by a request's head: its header lines and the empty line at their
+            end. Visitors with the same browser send the same head.
+    """
 
     def __init__(self, links: Links, recorder: Recorder, rules: Rules) -> None:
         self.record = recorder.record
+        self.default_headers: list[tuple[bytes, bytes]] | None = None
+        self.opening = b""
+        self.audiences: dict[bytes, Audience] = {}
         self._links = links
+        self._ready = links.ready
         self._rules = rules
-        self._default_headers: list[tuple[bytes, bytes]] | None = None
-        self._opening = b""
 
-    def opening(self, default_headers: list[tuple[bytes, bytes]]) -> bytes:
-        """Status line and uvicorn's own headers; it makes a new list of these once a second."""
-        if default_headers is not self._default_headers:
-            self._default_headers = default_headers
-            lines = [b"%b: %b\r\n" % header for header in default_headers]
-            self._opening = b"".join((STATUS_LINE[302], *lines))
-        return self._opening
+    def open_with(self, default_headers: list[tuple[bytes, bytes]]) -> None:
+        """Makes the opening anew."""
+        self.default_headers = default_headers
+        lines = [b"%b: %b\r\n" % header for header in default_headers]
+        self.opening = b"".join((STATUS_LINE[302], *lines))
 
     def read(self, packet: bytes) -> tuple[int, Audience, bytes] | None:
-        """Reads a request.
+        """Reads a request: mostly one dictionary knows its first line, another the rest.
 
         Returns:
             The campaign and the audience to count the click for, and the answer's headers from
             `Location` on; None when the request is not one for the express lane.
         """
-        if len(packet) > _LONGEST:
-            return None
-        line, _, head = packet.partition(b" HTTP/1.1\r\n")
-        audience = audience_of_head(head)
+        line, _, head = packet.partition(b"\r\n")
+        audience = self.audiences.get(head)
         if audience is None:
+            audience = self._look_at(head)
+            if audience is None:
+                return None
+        known = self._ready.get(line)
+        if known is None or known.answer is None:
+            return self._read_line(line, audience)
+        known.asked_for = True
+        return known.answer.campaign_id, audience, known.answer.headers
+
+    def _read_line(self, line: bytes, audience: Audience) -> tuple[int, Audience, bytes] | None:
+        """`read`, for queries, for paths without their last slash, for a link's first request."""
+        if len(line) > _LONGEST or not line.endswith(VERSION):
             return None
-        path, _, query = line.partition(b"?")
+        path, _, query = line[: -len(VERSION)].partition(b"?")
+        known = self._ready.get(path + VERSION)
+        if known is not None:
+            known.asked_for = True
+        else:
+            known = self._find(path.removesuffix(b"/"))
+        if known is None or known.answer is None:
+            return None
+        headers = known.answer.headers_with(query) if query else known.answer.headers
+        return None if headers is None else (known.answer.campaign_id, audience, headers)
+
+    def _find(self, path: bytes) -> KnownLink | None:
+        """The entry for a path that is given without its last slash."""
+        line = path + b"/" + VERSION
+        known = self._ready.get(line)
+        if known is not None:
+            known.asked_for = True
+            return known
         _, _, code = path.rpartition(b"/c/")
-        known = self._links.known(code.removesuffix(b"/").decode("latin-1"))
-        if known is None:
+        self._links.make_ready(code.decode("latin-1"), self._rules)
+        return self._ready.get(line)
+
+    def _look_at(self, head: bytes) -> Audience | None:
+        if len(head) > _LONGEST:
             return None
-        answer = known.answer
-        if answer is None:
-            answer = known.answer = ReadyAnswer(known.link, self._rules)
-        headers = answer.headers_with(query) if query else answer.headers
-        if headers is None or path not in answer.request_lines:
-            return None
-        return answer.campaign_id, audience, headers
+        audience = audience_of_head(head)
+        if audience is not None:
+            # When there are too many, all are forgotten: those that come often are soon back.
+            if len(self.audiences) >= _REMEMBERED_HEADS:
+                self.audiences.clear()
+            self.audiences[head] = audience
+        return audience
 
 
-@lru_cache(maxsize=_REMEMBERED_HEADS)
 def audience_of_head(head: bytes) -> Audience | None:
-    """Who is asking, by a request's header lines and the empty line at their end.
-
-    Visitors with the same browser send the same head, so that it is mostly looked up.
+    """Who is asking, by a request's head.
 
     Returns:
         None when this is not the head of a plain request that keeps its connection.

@@ -7,6 +7,7 @@ from collections import OrderedDict
 
 from redirector.answers import ReadyAnswer
 from redirector.presence import Presence
+from redirector.redirect import Rules
 from tracking.campaigns import Link, changes_after, find_links, last_change
 from tracking.database import Database
 from tracking.errors import DatabaseUnavailableError
@@ -32,7 +33,8 @@ class KnownLink:
     """A link in the cache.
 
     Attributes:
-        answer: what the express lane made of the link; it is forgotten with it.
+        asked_for: whether it was of use since it came, or was last passed over.
+        answer: what the express lane made of the link.
     """
 
     __slots__ = ("answer", "asked_for", "link")
@@ -48,6 +50,9 @@ class Links:
 
     Args:
         size: links kept at most; beyond that one that was not asked for lately is dropped.
+
+    Attributes:
+        ready: those links in the cache that have an answer, by its request line.
     """
 
     def __init__(self, database: Database, size: int) -> None:
@@ -55,6 +60,7 @@ class Links:
         self._database = database
         self._size = size
         self._links: OrderedDict[str, KnownLink] = OrderedDict()
+        self.ready: dict[bytes, KnownLink] = {}
         self._unknown: OrderedDict[str, float] = OrderedDict()
         self._wanted: dict[str, asyncio.Future[Link | None]] = {}
         self._loading: dict[str, asyncio.Future[Link | None]] = {}
@@ -63,17 +69,20 @@ class Links:
         self._position = 0
         self._read_at: float | None = None
 
-    def known(self, code: str) -> KnownLink | None:
-        """The cache's entry for this code, without asking SQL."""
-        known = self._links.get(code)
-        if known is not None:
-            known.asked_for = True
-        return known
-
     def cached(self, code: str) -> Link | None:
         """The link, when it is known without asking SQL."""
-        known = self.known(code)
-        return None if known is None else known.link
+        known = self._links.get(code)
+        if known is None:
+            return None
+        known.asked_for = True
+        return known.link
+
+    def make_ready(self, code: str, rules: Rules) -> None:
+        """Makes a cached link's answer, which leaves the cache with it."""
+        known = self._links.get(code)
+        if known is not None and known.answer is None:
+            known.answer = ReadyAnswer(known.link, rules)
+            self.ready[known.answer.request_line] = known
 
     async def find(self, code: str) -> Link | None:
         """The link with this code, or None when there is none.
@@ -100,7 +109,7 @@ class Links:
 
     def forget(self, code: str) -> None:
         """Drops what is known of a code, and what a query under way is about to say of it."""
-        self._links.pop(code, None)
+        self._leave(self._links.pop(code, None))
         self._unknown.pop(code, None)
         self._loading.pop(code, None)
 
@@ -143,6 +152,7 @@ class Links:
             if len(self._unknown) > _MAX_UNKNOWN:
                 self._unknown.popitem(last=False)
         else:
+            self._leave(self._links.get(code))
             self._links[code] = KnownLink(link)
             if len(self._links) > self._size:
                 self._drop_one()
@@ -155,9 +165,15 @@ class Links:
         while True:
             code, known = self._links.popitem(last=False)
             if not known.asked_for:
+                self._leave(known)
                 return
             known.asked_for = False
             self._links[code] = known
+
+    def _leave(self, known: KnownLink | None) -> None:
+        """Takes an entry that is dropped out of those that have an answer."""
+        if known is not None and known.answer is not None:
+            del self.ready[known.answer.request_line]
 
     async def _poll(self) -> None:
         # Wall-clock time: it runs on in a sleeping machine, whose other clock stands still.
@@ -178,6 +194,7 @@ class Links:
 
     def _forget_all(self) -> None:
         self._links.clear()
+        self.ready.clear()
         self._unknown.clear()
         self._loading.clear()
 

@@ -159,16 +159,18 @@ class ExpressCycle(RequestResponseCycle):
         """Answers the request, which is counted, unless the visitor has left."""
         if self.disconnected:
             return
-        protocol = self._protocol
+        protocol, express = self._protocol, self._express
         if protocol.access_log:
             protocol.log_access(self.request)
-        opening = self._express.opening(protocol.server_state.default_headers)
+        default_headers = protocol.server_state.default_headers
+        if default_headers is not express.default_headers:
+            express.open_with(default_headers)
         self.response_complete = True
         if self.keep_alive:
-            protocol.transport.write(opening + self.headers)
+            protocol.transport.write(express.opening + self.headers)
             protocol.on_express_answer()
         else:
             closing = self.headers.removesuffix(b"\r\n") + b"connection: close\r\n\r\n"
-            protocol.transport.write(opening + closing)
+            protocol.transport.write(express.opening + closing)
             protocol.transport.close()
             protocol.on_response_complete()

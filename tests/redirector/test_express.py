@@ -11,23 +11,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from redirector.audience import audience_of
-from redirector.express import Express, audience_of_head
-from redirector.links import KnownLink, Links
+from redirector.express import Express
+from redirector.links import Links
 from redirector.recorder import Recorder
 from redirector.redirect import LinkRequest, Redirect, Rules, decide, parse_path
 from tracking.campaigns import Link
 from tracking.clicks import Audience
+from tracking.database import Database
 
 LINK = Link(7, "acme", "summer", "news1", "https://shop.example/tickets?a=1#top", "")
 RULES = Rules("/{organizer}/{event}/", forward_query=True)
-
-
-class OneLink:
-    """A cache that has one link."""
-
-    def known(self, code: str) -> KnownLink | None:
-        """The cache's entry."""
-        return KnownLink(LINK) if code == LINK.code else None
 
 
 class Nobody:
@@ -40,8 +33,30 @@ class Nobody:
 @functools.cache
 def express(*, forward_query: bool = True) -> Express:
     """A lane to the one link."""
-    rules = Rules(RULES.shop_url, forward_query)
-    return Express(cast("Links", OneLink()), cast("Recorder", Nobody()), rules)
+    return express_of(links_with(LINK), forward_query=forward_query)
+
+
+def express_of(links: Links, *, forward_query: bool = True) -> Express:
+    """A lane to the links in a cache."""
+    return Express(links, cast("Recorder", Nobody()), Rules(RULES.shop_url, forward_query))
+
+
+def links_with(*links: Link, size: int = 10) -> Links:
+    """A cache that has these."""
+    cache = Links(Database("sqlite+aiosqlite:///nowhere/waymark.db", 0), size)
+    for link in links:
+        cache._keep(link.code, link)
+    return cache
+
+
+def link(code: str, target: str = "https://shop.example/") -> Link:
+    """A link of acme's summer."""
+    return Link(8, "acme", "summer", code, target, "")
+
+
+def get(code: str) -> bytes:
+    """A plain request for it."""
+    return b"GET /acme/summer/c/%b/ HTTP/1.1\r\nHost: x\r\n\r\n" % code.encode()
 
 
 @dataclass
@@ -189,8 +204,43 @@ def test_a_query_that_is_not_forwarded() -> None:
 @pytest.mark.parametrize("size", [100, 8000, 9000])
 def test_what_is_remembered_is_bounded(size: int) -> None:
     """However many different heads come, and however long, a few MiB are kept of them."""
-    audience_of_head.cache_clear()
+    lane = express_of(links_with(LINK))
     for number in range(3000):
         field = b"Cookie: %d%b" % (number, b"x" * size)
-        express().read(b"GET /acme/summer/c/news1/ HTTP/1.1\r\n%b\r\n\r\n" % field)
-    assert audience_of_head.cache_info().currsize * size <= 8 << 20
+        lane.read(b"GET /acme/summer/c/news1/ HTTP/1.1\r\n%b\r\n\r\n" % field)
+        assert sum(map(len, lane.audiences)) <= 9 << 20
+    assert bool(lane.audiences) == (size <= 8192)
+
+
+def test_a_request_line_is_known_as_long_as_its_link() -> None:
+    """A link that is forgotten, replaced or dropped for another is not answered from memory."""
+    links = links_with(link("a"), link("b"), size=2)
+    lane = express_of(links)
+    assert lane.read(get("a")) is not None
+    assert lane.read(get("b")) is not None
+    links.forget("a")
+    assert lane.read(get("a")) is None
+    links._keep("b", link("b", "https://new.example/"))
+    answer = lane.read(get("b"))
+    assert answer is not None
+    assert answer[2].startswith(b"location: https://new.example/\r\n")
+    for code in ("c", "d"):
+        links._keep(code, link(code))
+    assert lane.read(get("b")) is None
+    assert lane.read(get("d")) is not None
+    links._forget_all()
+    assert lane.read(get("d")) is None
+    assert links.ready == {}
+
+
+@pytest.mark.parametrize("ending", [b"/", b"/?b=2", b""], ids=["plain", "query", "no slash"])
+def test_who_is_asked_for_stays(ending: bytes) -> None:
+    """A link that was asked for again in the lane is not the next that is dropped."""
+    links = links_with(link("a"), link("b"), size=2)
+    lane = express_of(links)
+    for _ in range(2):
+        request = b"GET /acme/summer/c/a%b HTTP/1.1\r\nHost: x\r\n\r\n"
+        assert lane.read(request % ending) is not None
+    links._keep("c", link("c"))
+    assert lane.read(get("b")) is None
+    assert lane.read(get("a")) is not None
