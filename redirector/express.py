@@ -10,7 +10,9 @@ for a link in the cache, without anything that makes a request special. Whatever
 it leaves to uvicorn and Starlette, which understand the rest of HTTP.
 """
 
+import asyncio
 import re
+from collections.abc import Callable
 from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
@@ -19,8 +21,12 @@ from redirector.answers import VERSION
 from redirector.audience import AUDIENCE_HEADERS, audience_of
 from redirector.links import KnownLink, Links
 from redirector.recorder import Recorder
-from redirector.redirect import Rules
+from redirector.redirect import Rules, parse_path
+from tracking.campaigns import Link
 from tracking.clicks import Audience
+
+Asked = asyncio.Future[Link | None]
+"""What SQL is asked for."""
 
 # Under which uvicorn's lifespan state holds the process's `Express`.
 STATE_KEY = "express"
@@ -40,6 +46,7 @@ _SPECIAL_FIELD: Final = re.compile(
     r"connection(?!: ?keep-alive\r)):",
     re.IGNORECASE,
 )
+_TARGET: Final = re.compile(rb"GET (/[^?]*)(?:\?.*)? HTTP/1\.1")
 _AUDIENCE_FIELD: Final = re.compile(rf"\n({'|'.join(AUDIENCE_HEADERS)}): ?(.*)\r", re.IGNORECASE)
 
 
@@ -86,6 +93,27 @@ class Express:
             return self._read_line(line, audience)
         known.asked_for = True
         return known.answer.campaign_id, audience, known.answer.headers
+
+    def ask(self, packet: bytes, then: Callable[[Asked], None]) -> bool:
+        """Asks SQL for the link that a packet wants, when it could not be read for want of it.
+
+        Args:
+            then: called when SQL has answered, or can't be asked; the packet may be one for the
+                express lane now.
+
+        Returns:
+            Whether `then` will be called.
+        """
+        line, _, head = packet.partition(b"\r\n")
+        if head not in self.audiences or len(line) > _LONGEST:
+            return False
+        target = _TARGET.fullmatch(line)
+        path = parse_path(target[1]) if target is not None else None
+        asked = self._links.ask(path.code) if path is not None else None
+        if asked is None:
+            return False
+        asked.add_done_callback(then)
+        return True
 
     def _read_line(self, line: bytes, audience: Audience) -> tuple[int, Audience, bytes] | None:
         """`read`, for queries, for paths without their last slash, for a link's first request."""

@@ -87,25 +87,41 @@ class Links:
     async def find(self, code: str) -> Link | None:
         """The link with this code, or None when there is none.
 
-        However many ask for however many unknown codes, one query is under way at a time, and it
-        asks for all that were wanted when it began.
-
         Raises:
             DatabaseUnavailableError: the link is not in the cache and SQL can't be asked.
         """
         link = self.cached(code)
-        if link is not None:
+        if link is not None or self._is_unknown(code):
             return link
-        expiry = self._unknown.get(code)
-        if expiry is not None and time.monotonic() < expiry:
+        # Shielded: the future is shared, and one client's departure must not end it for the others.
+        return await asyncio.shield(self._ask(code))
+
+    def ask(self, code: str) -> asyncio.Future[Link | None] | None:
+        """Asks SQL for a link; with it, it is in the cache.
+
+        Returns:
+            None when what SQL says is known, or SQL is away.
+        """
+        if code in self._links or self._is_unknown(code) or self.presence.away:
             return None
+        return self._ask(code)
+
+    def _ask(self, code: str) -> asyncio.Future[Link | None]:
+        """What SQL says of a code.
+
+        However many ask for however many unknown codes, one query is under way at a time, and it
+        asks for all that were wanted when it began.
+        """
         waiting = self._loading.get(code) or self._wanted.get(code)
         if waiting is None:
             waiting = self._wanted[code] = asyncio.get_running_loop().create_future()
             if self._loader is None:
                 self._loader = asyncio.create_task(self._load())
-        # Shielded: the future is shared, and one client's departure must not end it for the others.
-        return await asyncio.shield(waiting)
+        return waiting
+
+    def _is_unknown(self, code: str) -> bool:
+        expiry = self._unknown.get(code)
+        return expiry is not None and time.monotonic() < expiry
 
     def forget(self, code: str) -> None:
         """Drops what is known of a code, and what a query under way is about to say of it."""

@@ -1,9 +1,10 @@
 """uvicorn's HTTP protocol with an express lane: known links are answered without ASGI.
 
 A connection answers a packet in the express lane when the packet is one plain request for a link
-in the cache (redirector/express.py says what is plain), and nothing else is going on: no request
-before it waits for its answer, none has come in part, the client reads what it is sent, and no
-limit is reached. All else goes to uvicorn's own parser and to Starlette: what it is, they answer.
+(redirector/express.py says what is plain), and nothing else is going on: no request before it waits
+for its answer, none has come in part, the client reads what it is sent, and no limit is reached. A
+packet whose link is not in the cache waits until SQL was asked for it. All else, and what SQL does
+not know, goes to uvicorn's own parser and to Starlette: what it is, they answer.
 
 So at most one request of a connection is in the express lane, and uvicorn's queue keeps the order
 of those that are sent before it is answered. An `ExpressCycle` stands for it where uvicorn looks
@@ -19,7 +20,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from redirector.express import STATE_KEY, Express
+from redirector.express import STATE_KEY, Asked, Express
 from redirector.redirect import PRINTABLE
 
 _REQUEST_LINE = re.compile(rb"(?P<method>[A-Z]+ )(?P<url>[^ \r\n]+)(?P<version> HTTP/1\.[01]\r?\n)")
@@ -72,16 +73,36 @@ class Protocol(StarletteProtocol):
             or not self.cycle.response_complete
             or self.flow.write_paused
             or (self.limit_concurrency is not None and self._is_overloaded())
-            or (request := express.read(data)) is None
         ):
             super().data_received(data)
             return
-        campaign_id, audience, headers = request
+        request = express.read(data)
+        if request is None and not express.ask(data, self.on_link):
+            super().data_received(data)
+            return
         cycle = self.cycle = self._express_cycle
         cycle.response_complete = False
         cycle.request = data
-        cycle.headers = headers
-        express.record(campaign_id, audience, cycle.answer)
+        if request is None:
+            # What comes behind it would overtake it, if Starlette is to answer it after all.
+            self.flow.pause_reading()
+        else:
+            campaign_id, audience, cycle.headers = request
+            express.record(campaign_id, audience, cycle.answer)
+
+    def on_link(self, _: Asked) -> None:
+        """Called when SQL was asked for the link that the express request wants.
+
+        Whoever left meanwhile is counted all the same.
+        """
+        cycle = self._express_cycle
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+        if not cycle.read_again() and not cycle.disconnected:
+            cycle.response_complete = True
+            super().data_received(cycle.request)
+            if not cycle.keep_alive:
+                self.shutdown()  # this request's cycle has not been told yet
 
     def on_message_begin(self) -> None:
         """Called by the parser at a request's first byte."""
@@ -154,6 +175,15 @@ class ExpressCycle(RequestResponseCycle):
         self._express = express
         self.request = b""
         self.headers = b""
+
+    def read_again(self) -> bool:
+        """Counts the request, when it can be read by now."""
+        request = self._express.read(self.request)
+        if request is None:
+            return False
+        campaign_id, audience, self.headers = request
+        self._express.record(campaign_id, audience, self.answer)
+        return True
 
     def answer(self) -> None:
         """Answers the request, which is counted, unless the visitor has left."""

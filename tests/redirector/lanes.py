@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from redirector.app import create_app
 from redirector.counters import PENDING
 from redirector.express import STATE_KEY, Express
+from redirector.links import Links
 from redirector.protocol import Protocol, StarletteProtocol
 from tests.redirector.counting import counted
 from tests.redis_server import RedisServer
@@ -71,12 +72,18 @@ class Lane:
     port: int
     redis: RedisServer
     codes: dict[int, str]
+    links: Links
     express_requests: int = 0
     asgi_requests: int = 0
 
     def connections(self) -> set[_Watched]:
         """The server's ends of what is connected."""
         return cast("set[_Watched]", set(self.server.server_state.connections))
+
+    def forget_links(self) -> None:
+        """Empties the cache."""
+        for code in TARGETS:
+            self.links.forget(code)
 
     def take_clicks(self) -> Clicks:
         """What Redis has counted since this was last asked."""
@@ -131,11 +138,12 @@ async def lane(
         timeout_keep_alive=timeout_keep_alive,
     )
     async with running(config) as serving:
-        lane = Lane(serving.server, serving.port, redis, codes)
+        links = app.state.service.links
+        lane = Lane(serving.server, serving.port, redis, codes, links)
         # Its first look at the change feed empties the cache.
-        await until(lambda: app.state.service.links.presence.known)
+        await until(lambda: links.presence.known)
         for code in TARGETS:
-            await app.state.service.links.find(code)
+            await links.find(code)
         _watch(lane, config, serving.server.lifespan.state[STATE_KEY])
         yield lane
 
