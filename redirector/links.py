@@ -146,8 +146,7 @@ class Links:
             futures = {code: self._wanted.pop(code) for code in codes}
             self._loading = dict(futures)
             try:
-                async with self._database.read() as connection:
-                    found = {link.code: link for link in await find_links(connection, codes)}
+                found = {link.code: link for link in await find_links(self._database, codes)}
             except DatabaseUnavailableError as error:
                 self.presence.lost(error)
                 for future in futures.values():

@@ -4,7 +4,7 @@ import re
 import secrets
 import string
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy import Select, delete, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracking import clicks, marks, tallies
-from tracking.database import upsert
+from tracking.database import Database, Lookup, upsert
 from tracking.errors import DuplicateCodeError
 from tracking.tables import campaign_changes, campaigns, events, organizers
 from tracking.tallies import Kind
@@ -174,22 +174,28 @@ async def is_taken(connection: AsyncConnection, code: str, *, but: int | None = 
     return owner is not None and owner != but
 
 
-async def find_links(connection: AsyncConnection, codes: Collection[str]) -> list[Link]:
-    """The links with these codes, whichever organizers'; a code that is unknown has none."""
-    query = (
-        select(
-            campaigns.c.id.label("campaign_id"),
-            organizers.c.slug.label("organizer"),
-            events.c.slug.label("event"),
-            campaigns.c.code,
-            campaigns.c.external_target,
-            events.c.shop_url,
-        )
-        .join_from(campaigns, events)
-        .join(organizers)
-        .where(campaigns.c.code.in_(codes))
+_LINKS = Lookup(
+    select(
+        campaigns.c.id,
+        organizers.c.slug,
+        events.c.slug,
+        campaigns.c.code,
+        campaigns.c.external_target,
+        events.c.shop_url,
     )
-    return [Link(**row) for row in (await connection.execute(query)).mappings()]
+    .join_from(campaigns, events)
+    .join(organizers),
+    campaigns.c.code,
+)
+
+
+async def find_links(database: Database, codes: Sequence[str]) -> list[Link]:
+    """The links with these codes, whichever organizers'; a code that is unknown has none.
+
+    Raises:
+        DatabaseUnavailableError: SQL can't be used now.
+    """
+    return [Link(*row) for row in await database.look_up(_LINKS, codes)] if codes else []
 
 
 async def note_changes(connection: AsyncConnection, codes: Select[tuple[str]]) -> None:

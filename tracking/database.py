@@ -7,6 +7,7 @@ start and never fails in the middle.
 
 import asyncio
 import logging
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -17,7 +18,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Table, event, insert
+from sqlalchemy import URL, ColumnElement, Connection, Select, Table, event, insert
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
@@ -43,6 +44,34 @@ Transaction = AsyncConnection
 """What queries are given: a name for those who must not know SQLAlchemy."""
 
 
+class Lookup:
+    """A query for the rows in which a column has one of some values.
+
+    It is made into SQL once for each power of two of values, so that the driver, too, meets the
+    same few statements and has them prepared.
+    """
+
+    def __init__(self, query: Select[Any], column: ColumnElement[str]) -> None:
+        self._query = query
+        self._column = column
+        self._statements: dict[int, str] = {}
+
+    def statement(self, values: Sequence[str]) -> tuple[str, Sequence[str]]:
+        """The SQL for these values, and its parameters: the last value is there as often as needed.
+
+        Args:
+            values: one at least.
+        """
+        size = 1 << (len(values) - 1).bit_length()
+        sql = self._statements.get(size)
+        if sql is None:
+            query = self._query.where(self._column.in_([""] * size))
+            options = {"render_postcompile": True}
+            sql = str(query.compile(dialect=sqlite.dialect(), compile_kwargs=options))
+            self._statements[size] = sql
+        return sql, [*values, *[values[-1]] * (size - len(values))]
+
+
 class Database:
     """The database of one process.
 
@@ -55,12 +84,15 @@ class Database:
         writable = make_url(url)
         self._path = Path(writable.database or "")
         self._timeout = timeout
-        read_only = writable.set(
-            database=f"file:{_quoted(self._path)}", query={"mode": "ro", "uri": "true"}
-        )
+        file = f"file:{_quoted(self._path)}"
+        read_only = writable.set(database=file, query={"mode": "ro", "uri": "true"})
         self._readers = _engine(read_only, timeout, pool_size=READERS, begin="BEGIN")
         self._writer = _engine(writable, timeout, pool_size=1, begin="BEGIN IMMEDIATE")
         self._impatient_writer = _engine(writable, 0, pool_size=1, begin="BEGIN IMMEDIATE")
+        # For lookups: a connection of their own, opened when it is needed.
+        self._lookup_uri = f"{file}?mode=ro"
+        self._lookup_turn = asyncio.Lock()
+        self._lookup_connection: driver.Connection | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -77,6 +109,31 @@ class Database:
         with _translated_errors():
             async with self._readers.connect() as connection:
                 yield connection
+
+    async def look_up(self, lookup: Lookup, values: Sequence[str]) -> Sequence[tuple[Any, ...]]:
+        """The rows that a lookup finds for these values, as the driver has them.
+
+        It is one trip to a connection that is kept, where a read transaction takes SQLAlchemy three
+        and more time than the query. Lookups take turns.
+
+        Args:
+            values: one at least.
+
+        Raises:
+            DatabaseUnavailableError: SQL can't be used now.
+        """
+        sql, parameters = lookup.statement(values)
+        async with self._lookup_turn:
+            with _translated_errors():
+                if self._lookup_connection is None:
+                    self._lookup_connection = await _connect(
+                        self._lookup_uri, uri=True, timeout=self._timeout, isolation_level=None
+                    )
+                try:
+                    return await self._lookup_connection.fetch(sql, parameters)
+                except sqlite3.Error:
+                    await self._close_lookup_connection()
+                    raise
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -142,6 +199,13 @@ class Database:
         await self._readers.dispose()
         await self._writer.dispose()
         await self._impatient_writer.dispose()
+        async with self._lookup_turn:
+            await self._close_lookup_connection()
+
+    async def _close_lookup_connection(self) -> None:
+        connection, self._lookup_connection = self._lookup_connection, None
+        if connection is not None:
+            await connection.close()
 
     async def _use_wal(self) -> None:
         """Switches the file to WAL, which it then keeps.
@@ -229,13 +293,11 @@ def _translated_errors() -> Iterator[None]:
         yield
     except PoolTimeoutError:
         raise DatabaseBusyError("every connection to the database is in use") from None
-    except DBAPIError as error:
-        if error.orig is None or type(error.orig).__name__ not in {
-            "OperationalError",
-            "DatabaseError",
-        }:
+    except (DBAPIError, sqlite3.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        if type(cause).__name__ not in {"OperationalError", "DatabaseError"}:
             raise
-        message = str(error.orig)
+        message = str(cause)
         if "locked" in message or "busy" in message:
             raise DatabaseBusyError(message) from error
         raise DatabaseUnavailableError(message) from error

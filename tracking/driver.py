@@ -50,6 +50,11 @@ class Connection(aiosqlite.Connection):
         """The thread that all statements run on."""
         return self._thread
 
+    async def fetch(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
+        """Executes a statement; its rows."""
+        result = await self.run(partial(_execute, sql, parameters))
+        return result.rows
+
     async def run(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
         """Runs something on the connection's thread."""
         # aiosqlite's own way to its thread, which it does not annotate.

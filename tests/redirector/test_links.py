@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from redirector.background import cancel, start_vital
 from redirector.links import CHANGES_PER_READ, Links
+from tests.redirector.lookups import WatchedDatabase
 from tests.waiting import until
 from tracking import campaigns
 from tracking.database import Database
@@ -18,26 +18,10 @@ from tracking.organizers import Event, ensure_event
 from tracking.settings import Settings
 
 
-class CountingDatabase(Database):
-    """Counts its read transactions, and can hold each before it ends."""
-
-    reads = 0
-    gate: asyncio.Event | None = None
-
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A read transaction, counted."""
-        self.reads += 1
-        async with super().read() as connection:
-            yield connection
-            if self.gate is not None:
-                await self.gate.wait()
-
-
 @pytest.fixture
-async def counting(settings: Settings, database: Database) -> AsyncIterator[CountingDatabase]:
+async def counting(settings: Settings, database: Database) -> AsyncIterator[WatchedDatabase]:
     """The same file as `database`, through an engine that counts."""
-    counting = CountingDatabase.of(settings)
+    counting = WatchedDatabase.of(settings)
     yield counting
     await counting.close()
 
@@ -74,7 +58,7 @@ async def retarget(database: Database, event: Event, id: int, target: str) -> No
 
 
 async def test_a_link_is_read_once(
-    counting: CountingDatabase, database: Database, event: Event
+    counting: WatchedDatabase, database: Database, event: Event
 ) -> None:
     """Once known, a link is answered without SQL."""
     [id] = await make(database, event, "news1")
@@ -82,11 +66,11 @@ async def test_a_link_is_read_once(
     for _ in range(5):
         link = await links.find("news1")
         assert link == campaigns.Link(id, "acme", "summer", "news1", "", "")
-    assert counting.reads == 1
+    assert counting.lookups == 1
 
 
 async def test_misses_at_once_are_one_query(
-    counting: CountingDatabase, database: Database, event: Event
+    counting: WatchedDatabase, database: Database, event: Event
 ) -> None:
     """However many ask for however many unknown links, SQL is asked once, and once for the rest."""
     codes = [f"code{number}" for number in range(100)]
@@ -94,19 +78,19 @@ async def test_misses_at_once_are_one_query(
     links = Links(counting, 1000)
     found = await asyncio.gather(*(links.find(code) for code in codes * 5))
     assert [link and link.code for link in found] == codes * 5
-    assert counting.reads == 1
+    assert counting.lookups == 1
 
 
-async def test_unknown_codes_are_remembered(counting: CountingDatabase) -> None:
+async def test_unknown_codes_are_remembered(counting: WatchedDatabase) -> None:
     """A scanner that asks for the same unknown code does not reach SQL."""
     links = Links(counting, 10)
     for _ in range(5):
         assert await links.find("nothing") is None
-    assert counting.reads == 1
+    assert counting.lookups == 1
 
 
 async def test_the_cache_is_bounded(
-    counting: CountingDatabase, database: Database, event: Event
+    counting: WatchedDatabase, database: Database, event: Event
 ) -> None:
     """Beyond its size the cache drops what was used least recently."""
     await make(database, event, "a", "b", "c")
@@ -116,7 +100,7 @@ async def test_the_cache_is_bounded(
     assert [links.cached(code) is not None for code in ("a", "b", "c")] == [True, False, True]
 
 
-async def test_unknown_codes_are_bounded(counting: CountingDatabase) -> None:
+async def test_unknown_codes_are_bounded(counting: WatchedDatabase) -> None:
     """A scanner with ever new codes does not fill the memory."""
     links = Links(counting, 10)
     await asyncio.gather(*(links.find(f"x{number}") for number in range(10_050)))
@@ -124,7 +108,7 @@ async def test_unknown_codes_are_bounded(counting: CountingDatabase) -> None:
 
 
 async def test_changes_arrive(
-    counting: CountingDatabase,
+    counting: WatchedDatabase,
     database: Database,
     event: Event,
     monkeypatch: pytest.MonkeyPatch,
@@ -161,7 +145,7 @@ async def test_changes_arrive(
 
 
 async def test_many_changes_at_once_arrive(
-    counting: CountingDatabase, database: Database, event: Event
+    counting: WatchedDatabase, database: Database, event: Event
 ) -> None:
     """A write that changes more links than one reading of the feed takes is noticed whole."""
     codes = [f"code{number}" for number in range(2 * CHANGES_PER_READ + 1)]
@@ -175,17 +159,17 @@ async def test_many_changes_at_once_arrive(
 
 
 async def test_a_change_during_a_query_is_not_missed(
-    counting: CountingDatabase, database: Database, event: Event
+    counting: WatchedDatabase, database: Database, event: Event
 ) -> None:
     """What a query read before a change, and brings home after it, is not kept."""
     [id] = await make(database, event, "news1")
     links = Links(counting, 10)
-    counting.gate = asyncio.Event()
+    counting.hold()
     asking = asyncio.create_task(links.find("news1"))
-    await until(lambda: counting.reads == 1)
+    await until(lambda: counting.lookups == 1)
     await retarget(database, event, id, "https://x.example/")
     links.forget("news1")
-    counting.gate.set()
+    counting.let()
     await asking
     assert links.cached("news1") is None
     again = await links.find("news1")
@@ -232,14 +216,14 @@ async def test_who_was_blind_starts_afresh(
 
 
 async def test_one_visitor_leaving_lets_the_others_wait(
-    counting: CountingDatabase, database: Database, event: Event
+    counting: WatchedDatabase, database: Database, event: Event
 ) -> None:
     """A cancelled request does not take the query away from those who share it."""
     await make(database, event, "news1")
     links = Links(counting, 10)
-    counting.gate = asyncio.Event()
+    counting.hold()
     first, second = (asyncio.create_task(links.find("news1")) for _ in range(2))
-    await until(lambda: counting.reads == 1)
+    await until(lambda: counting.lookups == 1)
     first.cancel()
-    counting.gate.set()
+    counting.let()
     assert await second is not None

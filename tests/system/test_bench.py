@@ -427,7 +427,7 @@ async def test_links_are_filled_in(settings: Settings) -> None:
             event = await find_event(connection, "bench", slug)
             assert event is not None
             assert await campaigns.count(connection, event.id) == size
-        links = await campaigns.find_links(connection, ["few-0", "few-2", "few-3"])
+    links = await campaigns.find_links(database, ["few-0", "few-2", "few-3"])
     await database.close()
     assert sorted(each.code for each in links) == ["few-0", "few-2"]
     assert link("few", 2) == "/bench/few/c/few-2/"

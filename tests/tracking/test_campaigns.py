@@ -203,7 +203,7 @@ async def test_a_write_that_fails_is_not_told(database: Database, event: Event) 
         await make_and_fail()
     async with database.read() as connection:
         assert await campaigns.last_change(connection) == 0
-        assert await campaigns.find_links(connection, ["poster"]) == []
+    assert await campaigns.find_links(database, ["poster"]) == []
 
 
 async def test_the_feed_is_read_in_parts(database: Database, event: Event) -> None:
@@ -262,9 +262,8 @@ async def test_links_are_found_by_their_codes(
         foreign = await campaigns.create(
             connection, foreign_event.id, description="Flyer", code="flyer"
         )
-    async with database.read() as connection:
-        links = await campaigns.find_links(connection, ["flyer", "nothing", "poster", "POSTER"])
-        assert await campaigns.find_links(connection, []) == []
+    links = await campaigns.find_links(database, ["flyer", "nothing", "poster", "POSTER"])
+    assert await campaigns.find_links(database, []) == []
     assert sorted(links, key=lambda link: link.code) == [
         campaigns.Link(foreign.id, "zenith", "summer", "flyer", "", ""),
         campaigns.Link(made.id, "acme", "summer", "poster", "https://shop.example/", ""),

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, create_engine, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracking import organizers
-from tracking.database import READERS, Database
+from tracking.database import READERS, Database, Lookup
 from tracking.errors import (
     DatabaseBusyError,
     DatabaseUnavailableError,
@@ -27,8 +27,11 @@ from tracking.errors import (
 )
 from tracking.settings import Settings
 from tracking.tables import metadata
+from tracking.tables import organizers as organizers_table
 
 PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+SLUGS = Lookup(select(organizers_table.c.slug), organizers_table.c.slug)
 
 # Waits for a line, so that all processes begin together, imports done.
 MIGRATE = """
@@ -213,6 +216,55 @@ async def test_as_many_reads_at_once_as_there_are_readers(database: Database) ->
         await asyncio.gather(*(read() for _ in range(READERS)))
 
 
+async def test_a_lookup_finds_what_is_there(database: Database) -> None:
+    """Each row once, whether one value is asked for, or many, or one twice."""
+    slugs = [f"organizer-{number}" for number in range(100)]
+    async with database.write() as connection:
+        for slug in slugs:
+            await organizers.ensure_event(connection, slug, "summer")
+    for values in (["nobody"], slugs[:1], [*slugs[:2], "nobody"], slugs[:1] * 3, slugs):
+        found = [slug for (slug,) in await database.look_up(SLUGS, values)]
+        assert sorted(found) == sorted(set(values) - {"nobody"})
+
+
+def test_a_lookup_has_few_statements() -> None:
+    """Whatever number of values is asked for: each statement is prepared but once."""
+    lookup = Lookup(select(organizers_table.c.slug), organizers_table.c.slug)
+    statements = {lookup.statement(["x"] * number)[0] for number in range(1, 513)}
+    assert len(statements) == 10
+
+
+async def test_a_lookup_keeps_its_connection(settings: Settings, database: Database) -> None:
+    """It is opened once, and again after an error: of a database that came back, say."""
+    file = path_of(settings)
+    opened: list[int] = []
+    looking = Database.of(settings)
+
+    async def look_up() -> None:
+        await looking.look_up(SLUGS, ["acme"])
+        opened.append(id(looking._lookup_connection))
+
+    await look_up()
+    await look_up()
+    assert opened[0] == opened[1]
+    await database.close()
+    broken = file.with_suffix(".away")
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("ALTER TABLE organizers RENAME TO away")
+    with pytest.raises(DatabaseUnavailableError):
+        await look_up()
+    assert looking._lookup_connection is None
+    file.rename(broken)
+    with pytest.raises(DatabaseUnavailableError):
+        await look_up()
+    assert not file.exists()
+    broken.rename(file)
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("ALTER TABLE away RENAME TO organizers")
+    await look_up()
+    await looking.close()
+
+
 async def test_migrate_makes_the_directory(settings: Settings, tmp_path: Path) -> None:
     """A data directory that is missing is made, whatever its name."""
     directory = tmp_path / "a b" / "50%25 #1?"
@@ -328,6 +380,8 @@ async def test_ping_tells_that_there_is_no_database(settings: Settings) -> None:
     database = Database.of(settings)
     with pytest.raises(DatabaseUnavailableError):
         await read(database)
+    with pytest.raises(DatabaseUnavailableError):
+        await database.look_up(SLUGS, ["acme"])
     await database.close()
     assert not path_of(settings).exists()
 
@@ -339,6 +393,8 @@ def test_a_failed_open_leaves_no_thread(settings: Settings) -> None:
         database = Database.of(settings)
         with pytest.raises(DatabaseUnavailableError):
             await read(database)
+        with pytest.raises(DatabaseUnavailableError):
+            await database.look_up(SLUGS, ["acme"])
         assert threading.active_count() == before
         await database.close()
 

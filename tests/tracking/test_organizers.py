@@ -135,7 +135,7 @@ async def test_a_moved_shop_changes_the_links_that_lead_there(
         await organizers.ensure_event(connection, "acme", "summer", "https://shop.example/")
         moved = await campaigns.changes_after(connection, before, 10)
         assert sorted(change.code for change in moved) == ["flyer", "poster"]
-        [link] = await campaigns.find_links(connection, ["poster"])
+    [link] = await campaigns.find_links(database, ["poster"])
     assert link.shop_url == "https://shop.example/"
 
 
