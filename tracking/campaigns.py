@@ -6,6 +6,7 @@ import string
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from sys import intern
 from typing import Any
 
 from sqlalchemy import Select, delete, func, insert, literal, select, update
@@ -195,7 +196,14 @@ async def find_links(database: Database, codes: Sequence[str]) -> list[Link]:
     Raises:
         DatabaseUnavailableError: SQL can't be used now.
     """
-    return [Link(*row) for row in await database.look_up(_LINKS, codes)] if codes else []
+    if not codes:
+        return []
+    rows = await database.look_up(_LINKS, codes)
+    # Who keeps many links has the names of organizers and events but once.
+    return [
+        Link(id, intern(organizer), intern(event), code, target, intern(shop))
+        for id, organizer, event, code, target, shop in rows
+    ]
 
 
 async def note_changes(connection: AsyncConnection, codes: Select[tuple[str]]) -> None:

@@ -104,6 +104,21 @@ def test_attributes() -> None:
     state = vars(ServerState())
     assert {"total_requests", "connections", "tasks", "default_headers"} <= set(state), CHANGED
     assert "self.write_paused" in inspect.getsource(FlowControl), CHANGED
+    # Each may be called when it has nothing to do.
+    for name, condition in (
+        ("pause", "if not self.read_paused:"),
+        ("resume", "if self.read_paused:"),
+    ):
+        method = getattr(FlowControl, f"{name}_reading", None)
+        assert method is not None, CHANGED
+        assert condition in inspect.getsource(method), CHANGED
+
+
+def test_a_lost_connection_has_no_parser() -> None:
+    """What waited for SQL must not go to Starlette then; the cycle says so."""
+    lost = ast.unparse(methods(HttpToolsProtocol)["connection_lost"])
+    assert "self.cycle.disconnected = True" in lost, CHANGED
+    assert "self.parser = None" in lost, CHANGED
 
 
 def test_what_a_response_does_at_its_end() -> None:

@@ -206,6 +206,16 @@ async def test_a_write_that_fails_is_not_told(database: Database, event: Event) 
     assert await campaigns.find_links(database, ["poster"]) == []
 
 
+async def test_links_share_names(database: Database, event: Event) -> None:
+    """A hundred thousand links of an event do not hold its name a hundred thousand times."""
+    async with database.write() as connection:
+        for code in ("poster", "flyer"):
+            await campaigns.create(connection, event.id, description=code, code=code)
+    one, other = await campaigns.find_links(database, ["poster", "flyer"])
+    assert one.organizer is other.organizer
+    assert one.event is other.event
+
+
 async def test_the_feed_is_read_in_parts(database: Database, event: Event) -> None:
     """A reader asks from the last change it saw, and gets the oldest first."""
     async with database.write() as connection:
