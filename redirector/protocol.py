@@ -88,7 +88,7 @@ class Protocol(StarletteProtocol):
             self.flow.pause_reading()
         else:
             campaign_id, audience, cycle.headers = request
-            express.record(campaign_id, audience, cycle.answer)
+            express.record(campaign_id, audience, cycle.when_counted)
 
     def on_link(self, _: Asked) -> None:
         """Called when SQL was asked for the link that the express request wants.
@@ -175,6 +175,8 @@ class ExpressCycle(RequestResponseCycle):
         self._express = express
         self.request = b""
         self.headers = b""
+        # Bound once, and not for each request.
+        self.when_counted = self.answer
 
     def read_again(self) -> bool:
         """Counts the request, when it can be read by now."""
@@ -182,7 +184,7 @@ class ExpressCycle(RequestResponseCycle):
         if request is None:
             return False
         campaign_id, audience, self.headers = request
-        self._express.record(campaign_id, audience, self.answer)
+        self._express.record(campaign_id, audience, self.when_counted)
         return True
 
     def answer(self) -> None:

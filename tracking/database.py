@@ -199,7 +199,8 @@ class Database:
         await self._readers.dispose()
         await self._writer.dispose()
         await self._impatient_writer.dispose()
-        async with self._lookup_turn:
+        # A lookup that hangs, on a dead disk say, must not hold up who wants to stop.
+        if not self._lookup_turn.locked():
             await self._close_lookup_connection()
 
     async def _close_lookup_connection(self) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, create_engine, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tests.waiting import until
 from tracking import organizers
 from tracking.database import READERS, Database, Lookup
 from tracking.errors import (
@@ -263,6 +264,18 @@ async def test_a_lookup_keeps_its_connection(settings: Settings, database: Datab
         other.execute("ALTER TABLE away RENAME TO organizers")
     await look_up()
     await looking.close()
+
+
+async def test_a_lookup_under_way_does_not_hold_up_the_end(settings: Settings) -> None:
+    """Who closes the database does not wait for one that can't go on."""
+    database = Database(settings.sql_url, timeout=30)
+    with locked(path_of(settings), "EXCLUSIVE"):
+        looking = asyncio.create_task(database.look_up(SLUGS, ["acme"]))
+        await until(lambda: database._lookup_connection is not None)
+        await database.close()
+        assert not looking.done()
+    with pytest.raises(DatabaseUnavailableError):
+        await looking
 
 
 async def test_migrate_makes_the_directory(settings: Settings, tmp_path: Path) -> None:
