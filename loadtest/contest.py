@@ -33,7 +33,7 @@ _QUERY = "?utm_source=newsletter&utm_medium=email&utm_campaign=autumn&recipient=
 _DRAWN_PER_SECOND = 100_000
 _MOST_DRAWN = 1_000_000
 # A cache that is not full yet is filled by so many a second, or faster.
-_FILLED_PER_SECOND = 10_000
+_FILLED_PER_SECOND = 5_000
 
 
 @dataclass(slots=True)
