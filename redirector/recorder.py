@@ -16,12 +16,10 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 from uuid import uuid4
 
 from redis.exceptions import RedisError
@@ -33,7 +31,7 @@ from redirector.counters import ANSWER_TIMEOUT, field
 from redirector.durability import Durability
 from redirector.gathering import Answer, Gathering
 from redirector.presence import Presence
-from redirector.spool import Spool
+from redirector.spooling import Spooling
 from tracking import clicks
 from tracking.clicks import Audience, hour_of
 from tracking.database import Database
@@ -41,7 +39,6 @@ from tracking.errors import DatabaseUnavailableError
 
 logger = logging.getLogger(__name__)
 
-Result = TypeVar("Result")
 _PING_INTERVAL = 1.0
 _FIRST_BACKOFF = 0.05
 _LAST_BACKOFF = 1.0
@@ -79,10 +76,7 @@ class Recorder:
         self.disk = Presence("the spool's disk", "clicks wait in memory", logger)
         self._channel = channel
         self._database = database
-        self._spool_dir = spool_dir
-        self._spool: Spool | None = None
-        # What touches the disk takes turns on a thread of its own.
-        self._disk_thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
+        self._spool = Spooling(spool_dir, self.writer)
         self._commit_timeout = commit_timeout
         # The numbers of the batches that were gathered, sent, and confirmed last.
         self._number = self._sent = self._confirmed = 0
@@ -95,7 +89,8 @@ class Recorder:
         self._storable = True
         self._memory_lost = False
         self._turn = asyncio.Lock()
-        self._clicked = asyncio.Event()
+        # Set by a click that begins a batch, and once a second.
+        self._woken = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._redis_lost = asyncio.Event()
@@ -111,7 +106,8 @@ class Recorder:
             await self._lose_redis(error)
         else:
             self._find_redis()
-        self._tasks = [start_vital(self._store_batches()), start_vital(self._return_to_redis())]
+        work = (self._store_batches(), self._return_to_redis(), self._wake())
+        self._tasks = [start_vital(part) for part in work]
 
     @property
     def unconfirmed_clicks(self) -> int:
@@ -121,7 +117,7 @@ class Recorder:
     @property
     def spooled_clicks(self) -> int:
         """How many clicks are on disk and not yet confirmed by Redis."""
-        return self._spool.clicks if self._spool is not None else 0
+        return self._spool.clicks
 
     @property
     def durability(self) -> Durability:
@@ -153,7 +149,7 @@ class Recorder:
     def _begin(self, batch: Gathering) -> None:
         """Does once for a batch what need not be done for each of its clicks."""
         batch.began = time.monotonic()
-        self._clicked.set()
+        self._woken.set()
         self._idle.clear()
         hour = hour_of(time.time())
         if hour != self._hour or len(self._names) > _MAX_NAMES:
@@ -177,16 +173,15 @@ class Recorder:
         for task in self._tasks:
             await cancel(task)
         await self._channel.close()
-        if self._spool is not None:
-            logger.warning("%d clicks stay on disk, for who starts next", self._spool.clicks)
-            await self._on_disk(self._spool.close)
-        self._disk_thread.shutdown()
+        await self._spool.close()
         if self.unconfirmed_clicks:
             logger.error("%d clicks were never stored", self.unconfirmed_clicks)
 
     async def _store_batches(self) -> None:
         while True:
-            if not await self._clicked_within(_PING_INTERVAL):
+            await self._woken.wait()
+            self._woken.clear()
+            if not self._gathering.clicks:
                 await self._be_idle()
                 continue
             await self._gather()
@@ -195,15 +190,15 @@ class Recorder:
             await self._store(batch, NumberedBatch(self._number, batch.counts))
             self._under_way = None
             batch.release()
-            if not self._clicked.is_set():
+            if self._gathering.clicks:
+                self._woken.set()
+            else:
                 self._idle.set()
 
-    async def _clicked_within(self, seconds: float) -> bool:
-        if not self._clicked.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self._clicked.wait()
-        return self._clicked.is_set()
+    async def _wake(self) -> None:
+        while True:
+            await asyncio.sleep(_PING_INTERVAL)
+            self._woken.set()
 
     async def _gather(self) -> None:
         """Lets the event loop read what the network holds already, until that brings no click.
@@ -219,12 +214,13 @@ class Recorder:
 
     async def _be_idle(self) -> None:
         """Notices that Redis is gone before a visitor does."""
-        if not self._direct:
+        quiet = time.monotonic() - self._stored_at
+        if not self._direct or quiet < _PING_INTERVAL:
             return
         async with self._turn:
             try:
                 async with asyncio.timeout(self._commit_timeout):
-                    if time.monotonic() - self._stored_at < _SIGN_OF_LIFE_SECONDS:
+                    if quiet < _SIGN_OF_LIFE_SECONDS:
                         await self._channel.ping()
                     else:
                         self._number += 1
@@ -236,7 +232,6 @@ class Recorder:
         if len(self._gathering.counts) > MAX_FIELDS:
             return self._gathering.split(MAX_FIELDS)
         batch, self._gathering = self._gathering, Gathering()
-        self._clicked.clear()
         return batch
 
     async def _store(self, batch: Gathering, numbered: NumberedBatch) -> None:
@@ -266,7 +261,8 @@ class Recorder:
         return True
 
     async def _store_on_disk(self, numbered: NumberedBatch) -> bool:
-        writing = asyncio.ensure_future(self._on_disk(partial(self._append, numbered)))
+        sent = numbered.number <= self._sent
+        writing = asyncio.ensure_future(self._spool.append(numbered, sent=sent))
         await asyncio.wait({writing}, timeout=_DISK_PATIENCE)
         if not writing.done():
             self._let_go(TimeoutError(f"nothing was written for {_DISK_PATIENCE:g} s"))
@@ -277,15 +273,6 @@ class Recorder:
             return False
         self.disk.found()
         return True
-
-    def _append(self, numbered: NumberedBatch) -> None:
-        if self._spool is None:
-            self._spool = Spool.create(self._spool_dir, self.writer)
-        self._spool.append(numbered, sent=numbered.number <= self._sent)
-        try:
-            self._spool.compact()
-        except OSError as error:
-            logger.warning("the spool can't be made smaller: %s", error)
 
     def _let_go(self, error: OSError) -> None:
         """Answers everyone although nothing is stored: a visitor does not wait for a counter."""
@@ -338,23 +325,19 @@ class Recorder:
 
     async def _send_spool(self) -> None:
         """Sends what is on disk, and at the end goes back to sending clicks to Redis directly."""
-        if self._spool is not None:
-            await self._drop_flushed(self._spool)
-        while self._spool is not None:
-            await self._send_head(self._spool)
-            if self._spool.fields <= _LAST_FIELDS:
-                break
+        if not self._spool.empty:
+            await self._drop_flushed()
+        while self._spool.fields > _LAST_FIELDS:
+            await self._send_head()
         # Now new clicks wait, so that nothing more comes into the spool.
         async with self._turn:
-            while self._spool is not None and not self._spool.empty:
-                await self._send_head(self._spool, self._commit_timeout)
-            if self._spool is not None:
-                await self._on_disk(self._spool.remove)
-                self._spool = None
+            while not self._spool.empty:
+                await self._send_head(self._commit_timeout)
+            await self._spool.remove()
             self._memory_lost = False
             self._find_redis()
 
-    async def _drop_flushed(self, spool: Spool) -> None:
+    async def _drop_flushed(self) -> None:
         """Drops what is in SQL: Redis may have forgotten that it ever had it.
 
         Raises:
@@ -367,13 +350,13 @@ class Recorder:
             if self._memory_lost:
                 raise
         else:
-            await self._on_disk(partial(spool.confirm, number))
+            await self._spool.confirm(number)
 
-    async def _send_head(self, spool: Spool, patience: float = ANSWER_TIMEOUT) -> None:
-        batches = await self._on_disk(spool.head)
+    async def _send_head(self, patience: float = ANSWER_TIMEOUT) -> None:
+        batches = await self._spool.head()
         if batches:
             await self._add(batches, patience)
-            await self._on_disk(partial(spool.confirm, batches[-1].number))
+            await self._spool.confirm(batches[-1].number)
 
     def _find_redis(self) -> None:
         self.presence.found()
@@ -386,9 +369,6 @@ class Recorder:
         self._direct = False
         self._redis_lost.set()
         await self._channel.close()
-
-    async def _on_disk(self, work: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._disk_thread, work)
 
 
 def _jittered(seconds: float) -> float:

@@ -66,8 +66,8 @@ MUTATIONS = (
     Mutation(
         "what was flushed is not sent to a Redis that forgot it",
         "redirector/recorder.py",
-        "partial(spool.confirm, number)",
-        "partial(spool.confirm, 0)",
+        "await self._spool.confirm(number)",
+        "await self._spool.confirm(0)",
         "tests/redirector/test_recorder.py"
         "::test_what_was_flushed_is_not_sent_to_a_redis_that_forgot_it",
     ),

@@ -120,9 +120,7 @@ class Recording(RuleBasedStateMachine):
                 task.cancel()
             await asyncio.gather(*recorder._tasks, return_exceptions=True)
             await recorder._channel.close()
-            recorder._disk_thread.shutdown()
-            if recorder._spool is not None:
-                recorder._spool.close()
+            await recorder._spool.close()
             self.answered += answered
             self.broken += visitors - answered
             self.recorders[writer] = await self.started()
