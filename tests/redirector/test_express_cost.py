@@ -88,3 +88,12 @@ async def test_calls_of_an_express_request(expressway: Lane) -> None:
         "an express request does not cost what it cost; if that is on purpose, "
         f"tests/redirector/{RECORDED.name} is to be:\n\n{text}"
     )
+
+
+async def test_a_connection_shares_the_keys_of_its_attributes(expressway: Lane) -> None:
+    """CPython does so up to 30: beyond, each has a dictionary of 1.5 KiB of its own."""
+    async with connected(expressway) as client:
+        await client.send(PACKETS["no query"])
+        assert vars(client.peer.cycle) == {}
+        await client.send(PACKETS["no query"].replace(b"GET", b"POST"))
+        assert len(vars(client.peer)) <= 30
