@@ -61,6 +61,18 @@ async def test_batches_are_added_in_one_trip(redis: RedisServer) -> None:
     await channel.close()
 
 
+async def test_a_batch_of_any_size(redis: RedisServer) -> None:
+    """No field, as many as are written at once, one more, and far more than Lua's unpack takes."""
+    channel = connect(redis.url)
+    total = 0
+    for number, size in enumerate((0, 1000, 1001, 20_000), 1):
+        fields = {f"{campaign}:500000:human": campaign for campaign in range(1, size + 1)}
+        assert await channel.add("writer", number - 1, [NumberedBatch(number, fields)]) == number
+        total += sum(fields.values())
+        assert sum(counted(redis).values()) == total
+    await channel.close()
+
+
 async def test_a_server_that_knows_less_adds_nothing(redis: RedisServer) -> None:
     """What it had confirmed is more than it knows: the writer is told, and decides."""
     channel = connect(redis.url)
