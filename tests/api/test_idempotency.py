@@ -18,6 +18,7 @@ from api.app import create_app
 from tests.api.conftest import Shop
 from tests.api.pair import EVENT, pair_of_processes
 from tests.api.test_authentication import FORBIDDEN
+from tests.locking import locked
 from tests.processes import free_port, started
 from tests.serving import serving
 from tests.waiting import until
@@ -389,11 +390,10 @@ async def test_an_unavailable_database_is_not_kept(settings: Settings, token: st
     """503 says to come again; without SQL there is no claim, and no answer nobody could repeat."""
     file = settings.data_dir / "waymark.db"
     async with served(settings, token) as client:
-        with closing(sqlite3.connect(file, isolation_level=None, timeout=0)) as other:
-            await lock(other)
+        async with locked(file):
             for body in (BODY, {}):
-                locked = await client.post("campaigns/", json=body, headers={KEY: "k"})
-                assert (locked.status_code, locked.headers["Retry-After"]) == (503, "5")
+                refused = await client.post("campaigns/", json=body, headers={KEY: "k"})
+                assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
         assert sql(file, "SELECT * FROM idempotency_keys") == []
         again = await client.post("campaigns/", json=BODY, headers={KEY: "k"})
         assert again.status_code == 201
@@ -408,8 +408,7 @@ async def test_a_database_that_goes_away_meanwhile(
     async with served(settings, token) as client:
         slow = SlowPost(str(client.base_url), token, "k", body)
         await slow.begin()
-        with closing(sqlite3.connect(file, isolation_level=None, timeout=0)) as other:
-            await lock(other)
+        async with locked(file):
             status, _, head = await slow.finish()
         assert status == 503
         assert b"\r\nretry-after: 5\r\n" in head.lower()
@@ -458,14 +457,3 @@ async def test_of_many_at_once_one_is_done(tmp_path: Path) -> None:
         kept = sql(pair.file, "SELECT status, changed_at FROM idempotency_keys")
         assert [status for status, _ in kept] == [201]
         assert 0 <= time.time() - float(str(kept[0][1])) < HOUR
-
-
-async def lock(database: sqlite3.Connection) -> None:
-    """Locks it, when a write of the API's that is under way in this very loop has ended."""
-    while True:
-        try:
-            database.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
-            await asyncio.sleep(0.01)
-        else:
-            return

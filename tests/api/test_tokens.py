@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from api.app import create_app
+from tests.locking import locked
 from tests.processes import free_port, started
 from tests.serving import serving
 from tests.waiting import until
@@ -96,10 +97,7 @@ async def test_an_old_use_is_replaced(database: Database, settings: Settings) ->
 
 async def test_a_locked_database_does_not_delay_reads(service: Service) -> None:
     """While another program writes, a use stays unnoted, and the request does not notice."""
-    with closing(
-        sqlite3.connect(service.settings.data_dir / "waymark.db", isolation_level=None)
-    ) as other:
-        other.execute("BEGIN IMMEDIATE")
+    async with locked(service.settings.data_dir / "waymark.db") as other:
         for _ in range(3):
             async with asyncio.timeout(10):
                 assert (await service.client.get(PATH)).status_code == 200

@@ -12,6 +12,7 @@ import pytest
 
 from api.app import create_app
 from tests.api.conftest import Shop
+from tests.locking import locked
 from tests.serving import serving
 from tracking import heartbeat, tokens
 from tracking.database import Database
@@ -53,8 +54,7 @@ async def test_a_locked_database_stops_writes_alone(shop: Shop) -> None:
     """Writes are 503 with a time to come back at; reads go on; afterwards all is well."""
     made = await shop.campaign()
     item = f"campaigns/{made['id']}/"
-    with closing(sqlite3.connect(shop.served.file, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    async with locked(shop.served.file) as other:
         for method, path in (
             ("POST", "campaigns/"),
             ("PUT", item),
