@@ -57,8 +57,9 @@ class Channel:
         Raises:
             RedisError, OSError: it does not.
         """
-        wire = self._wire or await self._open(ANSWER_TIMEOUT)
-        await wire.ask("PING", patience=ANSWER_TIMEOUT)
+        deadline = asyncio.get_running_loop().time() + ANSWER_TIMEOUT
+        wire = self._wire or await self._open(deadline)
+        await wire.ask("PING", deadline=deadline)
 
     async def add(
         self,
@@ -81,7 +82,8 @@ class Channel:
         Raises:
             RedisError, OSError: they may have been added or not.
         """
-        wire = self._wire or await self._open(patience)
+        deadline = asyncio.get_running_loop().time() + patience
+        wire = self._wire or await self._open(deadline)
         self._requests += 1
         id = f"{self._name}-{self._requests}"
         arguments: list[str | int] = [len(_KEYS), *_KEYS, writer]
@@ -91,11 +93,11 @@ class Channel:
             for count in batch.counts.items():
                 arguments += count
         try:
-            last = await wire.ask("EVALSHA", RECORD.sha, *arguments, patience=patience)
+            last = await wire.ask("EVALSHA", RECORD.sha, *arguments, deadline=deadline)
         except ResponseError as error:
             if not str(error).startswith("NOSCRIPT"):
                 raise
-            last = await wire.ask("EVAL", RECORD.text, *arguments, patience=patience)
+            last = await wire.ask("EVAL", RECORD.text, *arguments, deadline=deadline)
         return int(last)
 
     async def close(self) -> None:
@@ -103,8 +105,8 @@ class Channel:
         self._wire = None
         await self._connection.disconnect(nowait=True)
 
-    async def _open(self, patience: float) -> Wire:
-        async with asyncio.timeout(patience):
+    async def _open(self, deadline: float) -> Wire:
+        async with asyncio.timeout_at(deadline):
             await self._connection.connect()
             self._run = _parse_info(await self._ask("INFO", "server")).get("run_id", "")
             durability = durability_of(

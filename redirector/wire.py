@@ -28,11 +28,11 @@ class Wire(asyncio.Protocol):
         self._transport = writer.transport
         self._transport.set_protocol(self)
 
-    async def ask(self, *command: str | int, patience: float) -> Any:  # as many types as commands
+    async def ask(self, *command: str | int, deadline: float) -> Any:  # as many types as commands
         """Sends a command, when the one before was answered.
 
         Args:
-            patience: seconds to wait for the reply.
+            deadline: how long to wait for the reply, by the event loop's clock.
 
         Returns:
             What Redis replied.
@@ -45,9 +45,10 @@ class Wire(asyncio.Protocol):
         if self._lost is not None:
             raise self._lost
         reply = self._reply = self._loop.create_future()
-        patient = self._loop.call_later(patience, _give_up, reply)
+        patient = self._loop.call_at(deadline, _give_up, reply)
         # In C; redis-py's own packing takes ten times longer, which is much of a batch.
-        self._transport.write(pack_command(command))  # type: ignore[arg-type] # of one argument
+        packed = pack_command(command)  # type: ignore[arg-type] # annotated for one argument
+        self._transport.write(packed)
         try:
             result = await reply
         finally:
