@@ -89,9 +89,12 @@ class Channel:
         arguments: list[str | int] = [len(_KEYS), *_KEYS, writer]
         arguments += (self._run, FLUSHING_PREFIX, id, confirmed)
         for batch in batches:
-            arguments += (batch.number, len(batch.counts))
-            for count in batch.counts.items():
-                arguments += count
+            # Most fields of most batches have one click, which goes without saying.
+            more = {name: clicks for name, clicks in batch.counts.items() if clicks != 1}
+            arguments += (batch.number, len(batch.counts), len(more))
+            arguments += more
+            arguments += [name for name in batch.counts if name not in more]
+            arguments += more.values()
         try:
             last = await wire.ask("EVALSHA", RECORD.sha, *arguments, deadline=deadline)
         except ResponseError as error:

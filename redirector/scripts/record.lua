@@ -9,8 +9,9 @@
 -- ARGV[3]  {clicks}:flushing: prefix of the keys of sealed batches, in the same slot
 -- ARGV[4]  an id for the pending hash, should it begin with these batches; never used before
 -- ARGV[5]  the number of the writer's last batch that this server confirmed
--- ARGV[6]  the batches, in the order of their numbers, each: its number, how many fields it has,
---          then field, clicks, field, clicks ..., each field once
+-- ARGV[6]  the batches, in the order of their numbers, each: its number, how many fields it has, how
+--          many of them have more than one click; the fields, each once, those first that have
+--          more; their clicks
 --
 -- Returns the number of the writer's last applied batch. When that is lower than the last that was
 -- sent here, the server has forgotten what it had confirmed (it lost its memory, or has an older
@@ -27,15 +28,16 @@
 --
 -- Lua's numbers are doubles, which are exact up to 2^53 clicks of a counter between two flushes.
 local AT_ONCE = 1000
-local function add(first, last)
-  local fields, counters = {}, {}
-  for i = first, last, 2 do
-    fields[#fields + 1] = ARGV[i]
-  end
-  local counts = redis.call("HMGET", KEYS[1], unpack(fields))
-  for j = 1, #fields do
-    counters[2 * j - 1] = fields[j]
-    counters[2 * j] = string.format("%d", (counts[j] or 0) + ARGV[first + 2 * j - 1])
+
+-- Adds to the counters that ARGV[first] to ARGV[last] name: one click, but to those before
+-- ARGV[once] as many as ARGV says `away` from the name.
+local function add(first, last, once, away)
+  local counts = redis.call("HMGET", KEYS[1], unpack(ARGV, first, last))
+  local counters = {}
+  for j = 1, #counts do
+    local i = first + j - 1
+    counters[2 * j - 1] = ARGV[i]
+    counters[2 * j] = string.format("%d", (counts[j] or 0) + (i < once and ARGV[i + away] or 1))
   end
   redis.call("HSET", KEYS[1], unpack(counters))
 end
@@ -59,14 +61,15 @@ if run ~= ARGV[2] then
 end
 local i = 6
 while i < #ARGV do
-  local number, after = tonumber(ARGV[i]), i + 2 + 2 * tonumber(ARGV[i + 1])
+  local number, fields, more = tonumber(ARGV[i]), tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
+  local begin, after = i + 3, i + 3 + fields
   if number > last then
-    for first = i + 2, after - 1, 2 * AT_ONCE do
-      add(first, math.min(first + 2 * AT_ONCE, after) - 1)
+    for first = begin, after - 1, AT_ONCE do
+      add(first, math.min(first + AT_ONCE, after) - 1, begin + more, fields)
     end
     last = number
   end
-  i = after
+  i = after + more
 end
 redis.call("HSET", KEYS[2], ARGV[1], last)
 return last
