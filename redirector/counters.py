@@ -52,6 +52,7 @@ IDLE_WRITERS = Script.load("idle_writers")
 # What a pending or sealed hash says of itself, beside its counters (scripts/record.lua).
 _OWN_FIELDS = frozenset({"id", "run"})
 _WRITER = "writer:"
+_AUDIENCES = {audience.value: audience for audience in Audience}
 
 
 def flushing(batch_id: str) -> str:
@@ -95,14 +96,14 @@ def parse(content: Mapping[bytes | str, bytes | str]) -> Counters:
                 counters.writers[name.removeprefix(_WRITER)] = int(value)
             else:
                 counters.counts.append(_count(name, int(value)))
-        except ValueError:
+        except (ValueError, KeyError):
             counters.strange.append(name)
     return counters
 
 
 def _count(name: Field, clicks: int) -> ClickCount:
     campaign_id, hour, audience = name.split(":")
-    return ClickCount(int(campaign_id), Hour(int(hour)), Audience(audience), clicks)
+    return ClickCount(int(campaign_id), Hour(int(hour)), _AUDIENCES[audience], clicks)
 
 
 def connection_pool(

@@ -38,6 +38,10 @@ from tracking.settings import Settings
 logger = logging.getLogger(__name__)
 
 READERS = 4
+# KiB of pages that a connection keeps at most: SQLite's default; and what the rows of a flush need
+# that lie all over a large table. With less it writes pages early, and reads them again.
+_CACHE = 2_000
+_FLUSH_CACHE = 32_000
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 Transaction = AsyncConnection
@@ -87,7 +91,9 @@ class Database:
         file = f"file:{_quoted(self._path)}"
         read_only = writable.set(database=file, query={"mode": "ro", "uri": "true"})
         self._readers = _engine(read_only, timeout, pool_size=READERS, begin="BEGIN")
-        self._writer = _engine(writable, timeout, pool_size=1, begin="BEGIN IMMEDIATE")
+        self._writer = _engine(
+            writable, timeout, pool_size=1, begin="BEGIN IMMEDIATE", cache=_FLUSH_CACHE
+        )
         self._impatient_writer = _engine(writable, 0, pool_size=1, begin="BEGIN IMMEDIATE")
         # For lookups: a connection of their own, opened when it is needed.
         self._lookup_uri = f"{file}?mode=ro"
@@ -246,7 +252,9 @@ async def insert_many(
         await connection.exec_driver_sql(str(statement), list(rows))
 
 
-def _engine(url: URL, timeout: float, *, pool_size: int, begin: str) -> AsyncEngine:
+def _engine(
+    url: URL, timeout: float, *, pool_size: int, begin: str, cache: int = _CACHE
+) -> AsyncEngine:
     engine = create_async_engine(
         url,
         pool_size=pool_size,
@@ -262,6 +270,7 @@ def _engine(url: URL, timeout: float, *, pool_size: int, begin: str) -> AsyncEng
         cursor.execute("PRAGMA foreign_keys = ON")
         # A click leaves Redis once SQL has committed it: the commit must be on disk by then.
         cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute(f"PRAGMA cache_size = -{cache}")
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
