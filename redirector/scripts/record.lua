@@ -21,10 +21,11 @@
 -- was flushed. They are sealed under their own id, by which the ledger knows them; new clicks must
 -- not be added to them. The writers' numbers go along, as in scripts/seal.lua.
 --
--- Redis does not roll a failed script back. Nothing here fails half-way: a wrong type of a key fails
--- at the first command that touches it, before anything was added, and so does a full memory or
--- disk. Fields are written many at once: one HINCRBY a field would take nearly twice as much of the
--- append-only file, and longer. Lua's unpack takes some thousands.
+-- Redis does not roll a failed script back. No batch fails half-way: a wrong type of a key fails at
+-- the first command that touches it, before anything was added, and so does a full memory or disk;
+-- a counter that is no number fails before its batch is added, and behind those that were added and
+-- noted. Fields are written many at once: one HINCRBY a field would take nearly twice as much of the
+-- append-only file, and longer. Lua's unpack takes some thousands, which is more than a batch has.
 --
 -- Lua's numbers are doubles, which are exact up to 2^53 clicks of a counter between two flushes.
 local AT_ONCE = 1000
@@ -68,8 +69,8 @@ while i < #ARGV do
       add(first, math.min(first + AT_ONCE, after) - 1, begin + more, fields)
     end
     last = number
+    redis.call("HSET", KEYS[2], ARGV[1], last)
   end
   i = after + more
 end
-redis.call("HSET", KEYS[2], ARGV[1], last)
 return last

@@ -94,6 +94,21 @@ async def test_what_redis_refuses_is_an_error_and_the_channel_goes_on(redis: Red
     await channel.close()
 
 
+async def test_a_counter_that_is_no_number_keeps_its_batch_out_alone(redis: RedisServer) -> None:
+    """The batch before it is in, and is not added again when both are sent again."""
+    channel = connect(redis.url)
+    batches = [NumberedBatch(1, {"8:500000:human": 3}), NumberedBatch(2, ONE_CLICK)]
+    with redis.client() as client:
+        client.hset(PENDING, "7:500000:human", "many")
+        client.hset(PENDING, "run", client.info("server")["run_id"])
+        with pytest.raises(ResponseError, match="arithmetic"):
+            await channel.add("writer", 0, batches)
+        client.hdel(PENDING, "7:500000:human")
+    assert await channel.add("writer", 0, batches) == 2
+    assert counted(redis) == {(7, Audience.HUMAN): 1, (8, Audience.HUMAN): 3}
+    await channel.close()
+
+
 async def test_no_reply_in_time(redis: RedisServer) -> None:
     """A reply that is lost ends the patience; a channel that was closed opens anew."""
     async with Proxy(redis.socket).running() as proxy:
