@@ -30,6 +30,7 @@ def application() -> Starlette:
     process.configure_logging()
     parent = multiprocessing.parent_process()
     if parent is not None:
+        process.spare_collector()
         threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
     return create_app(Settings.load())
 

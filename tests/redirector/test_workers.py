@@ -1,12 +1,16 @@
 """The processes of a redirector with several workers."""
 
+import gc
+import multiprocessing
 import os
 import signal
 from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import httpx
 
+from redirector.__main__ import application
 from tests.processes import free_port, started
 from tests.system import sessions
 from tests.waiting import until
@@ -34,6 +38,22 @@ async def test_workers_end_with_what_started_them(short_dir: Path) -> None:
         async with httpx.AsyncClient(verify=False) as client:
             await until(lambda: _answers(client, port))
         assert second.poll() is None
+
+
+def test_a_workers_collector_is_spared_what_is_loaded() -> None:
+    """As that of a process that has no workers (tests/tracking/test_process.py)."""
+    spawning = multiprocessing.get_context("spawn")
+    here, there = spawning.Pipe()
+    worker = spawning.Process(target=_begin, args=(there,))
+    worker.start()
+    spared, left = here.recv()
+    worker.join()
+    assert left < spared / 10
+
+
+def _begin(results: Connection) -> None:
+    application()
+    results.send((gc.get_freeze_count(), len(gc.get_objects())))
 
 
 async def _answers(client: httpx.AsyncClient, port: str) -> bool:

@@ -2,6 +2,8 @@
 
 import re
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -36,6 +38,19 @@ def test_an_error_ends_the_process(
         raise error
     assert ended.value.code == status
     assert capsys.readouterr().err.splitlines() == lines
+
+
+def test_the_collector_is_spared_what_is_loaded() -> None:
+    """A full round of it goes through what comes later, and not through the libraries."""
+    program = (
+        "import gc\n"
+        "from tracking import process\n"
+        "loaded = len(gc.get_objects())\n"
+        "process.run('test', lambda _: print(loaded, len(gc.get_objects())))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.PIPE)
+    loaded, left = map(int, done.stdout.split())
+    assert left < loaded / 10
 
 
 def test_a_bug_is_not_hidden() -> None:
