@@ -1,4 +1,8 @@
-"""More processes that answer: what a second one adds, where the load has to share the cores."""
+"""More processes that answer: what a second one adds, and what a redirect costs then.
+
+The load has to share the cores, so that requests a second say little. What can be compared is the
+processor time of a redirect: if it stays, twice the processors answer twice as much.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,29 +22,34 @@ from loadtest.wrk import Wrk
 _WORKERS = (1, 2)
 _SLUG = "workers"
 _HEADER = (
-    *("REDIRECTOR_WORKERS", "requests/s", "min-max", "ratio", "requests/CPU-s"),
-    *("p50 ms", "p99 ms"),
+    *("REDIRECTOR_WORKERS", "connections", "requests/s", "ratio", "requests/CPU-s", "min-max"),
+    *("ratio", "p50 ms", "p99 ms"),
 )
 
 
 def measure(scale: Scale) -> Section:
     """One worker and two, in turn."""
     # The scheduler decides who runs where: two workers need both cores, and so does everyone else.
-    wrk = Wrk.find(scale.directory, scale.connections)
+    # To each worker its connections: with half of them it would have batches of half the size.
+    loads = [Wrk.find(scale.directory, scale.connections * workers) for workers in _WORKERS]
     with ExitStack() as stack:
         rows = [_start(scale, workers, stack) for workers in _WORKERS]
-        for row in rows:
+        for row, wrk in zip(rows, loads, strict=True):
             row.warm_up(wrk)
         for _ in range(scale.rounds):
-            for row in rows:
+            for row, wrk in zip(rows, loads, strict=True):
                 row.measure(wrk, scale.seconds)
     return Section(
         f"Workers, {scale.hot:,} links",
         _HEADER,
-        [_line(workers, row, rows) for workers, row in zip(_WORKERS, rows, strict=True)],
+        [
+            _line(workers, wrk.connections, row, rows)
+            for workers, wrk, row in zip(_WORKERS, loads, rows, strict=True)
+        ],
         notes=[
-            "wrk, Redis and the flusher share all cores with the workers:",
-            "with fewer than four cores the ratio says more of them than of Waymark",
+            "wrk, Redis and the flusher share all cores with the workers: with fewer than four",
+            "cores the ratio of requests/s says more of them than of Waymark; with a ratio of",
+            "requests/CPU-s of 1, twice the processor time answers twice as many requests",
         ],
         reckonings=[reckoning for row in rows if (reckoning := Reckoning.of(row)) is not None],
     )
@@ -66,16 +75,17 @@ def _count(directory: Path) -> int:
     return read_counts(directory)[_SLUG]
 
 
-def _line(workers: int, row: Row, rows: Sequence[Row]) -> tuple[str, ...]:
-    found = figures(row.measurements)
-    throughput = found["requests_per_second"]
-    ratio = throughput.median / figures(rows[0].measurements)["requests_per_second"].median
+def _line(workers: int, connections: int, row: Row, rows: Sequence[Row]) -> tuple[str, ...]:
+    found, first = figures(row.measurements), figures(rows[0].measurements)
+    throughput, economy = found["requests_per_second"], found["requests_per_cpu_second"]
     return (
         str(workers),
+        str(connections),
         f"{throughput.median:,.0f}",
-        throughput.range(),
-        f"{ratio:.2f}",
-        f"{found['requests_per_cpu_second'].median:,.0f}",
+        f"{throughput.median / first['requests_per_second'].median:.2f}",
+        f"{economy.median:,.0f}",
+        economy.range(),
+        f"{economy.median / first['requests_per_cpu_second'].median:.2f}",
         f"{found['p50_milliseconds'].median:.2f}",
         f"{found['p99_milliseconds'].median:.2f}",
     )
