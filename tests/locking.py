@@ -23,3 +23,10 @@ async def locked(file: Path) -> AsyncIterator[sqlite3.Connection]:
             else:
                 break
         yield other
+
+
+async def execute(file: Path, statement: str, *values: object) -> None:
+    """Another program writes, once it has the lock."""
+    async with locked(file) as other:
+        other.execute(statement, values)
+        other.execute("COMMIT")

@@ -18,7 +18,7 @@ from api.app import create_app
 from tests.api.conftest import Shop
 from tests.api.pair import EVENT, pair_of_processes
 from tests.api.test_authentication import FORBIDDEN
-from tests.locking import locked
+from tests.locking import execute, locked
 from tests.processes import free_port, started
 from tests.serving import serving
 from tests.waiting import until
@@ -33,17 +33,16 @@ HOUR = 3600
 BODY = {"description": "Poster"}
 
 
-def sql(file: Path, statement: str, *values: object) -> list[tuple[object, ...]]:
-    """Does something to the database from outside."""
-    with closing(sqlite3.connect(file, timeout=5)) as other:
-        rows: list[tuple[object, ...]] = other.execute(statement, values).fetchall()
-        other.commit()
-    return rows
+def sql(file: Path, query: str, *values: object) -> list[tuple[object, ...]]:
+    """Asks the database from outside."""
+    with closing(sqlite3.connect(file)) as other:
+        return other.execute(query, values).fetchall()
 
 
-def age(file: Path, key: str, seconds: float) -> None:
+async def age(file: Path, key: str, seconds: float) -> None:
     """Makes what is known of a key older; negative = as if the clock had stepped back since."""
-    sql(file, "UPDATE idempotency_keys SET changed_at = changed_at - ? WHERE key = ?", seconds, key)
+    statement = "UPDATE idempotency_keys SET changed_at = changed_at - ? WHERE key = ?"
+    await execute(file, statement, seconds, key)
 
 
 def answered(response: httpx.Response) -> tuple[int, bytes, dict[str, str]]:
@@ -234,7 +233,7 @@ async def test_an_answer_is_kept_for_a_day(shop: Shop, seconds: int, repeated: b
     """Then the key is as new, and its new answer is kept for a day again."""
     key = f"day-{shop.slug}"
     first = await shop.client.post("campaigns/", json=BODY, headers={KEY: key})
-    age(shop.served.file, key, seconds)
+    await age(shop.served.file, key, seconds)
     second = await shop.client.post("campaigns/", json=BODY, headers={KEY: key})
     assert second.status_code == 201
     assert (second.json() == first.json()) is repeated
@@ -307,7 +306,7 @@ async def test_a_request_that_lost_its_key_writes_nothing(shop: Shop, seconds: i
     key = f"lost-{shop.slug}"
     slow = SlowPost(shop.url, shop.organizer.full, key)
     await slow.begin()
-    age(shop.served.file, key, seconds)
+    await age(shop.served.file, key, seconds)
     taken = await shop.client.post("campaigns/", json=BODY, headers={KEY: key})
     assert taken.status_code == 201
     with shop.served.unchanged():
@@ -371,7 +370,7 @@ async def test_an_answer_survives_a_restart(settings: Settings, token: str) -> N
 async def test_no_write_without_its_answer(settings: Settings, token: str) -> None:
     """When the answer can't be kept, nothing is made; after the 500 the key is free."""
     file = settings.data_dir / "waymark.db"
-    sql(
+    await execute(
         file,
         "CREATE TRIGGER refuse BEFORE UPDATE ON idempotency_keys "
         "BEGIN SELECT RAISE(ABORT, 'refused'); END",
@@ -381,7 +380,7 @@ async def test_no_write_without_its_answer(settings: Settings, token: str) -> No
         assert failed.status_code == 500
         assert (await client.get("campaigns/")).json()["count"] == 0
         assert sql(file, "SELECT * FROM idempotency_keys") == []
-        sql(file, "DROP TRIGGER refuse")
+        await execute(file, "DROP TRIGGER refuse")
         again = await client.post("campaigns/", json=BODY, headers={KEY: "k"})
         assert again.status_code == 201
 
@@ -414,7 +413,7 @@ async def test_a_database_that_goes_away_meanwhile(
         assert b"\r\nretry-after: 5\r\n" in head.lower()
         assert b"\r\nallow: get, post, head, options\r\n" in head.lower()
         assert (await client.post("campaigns/", json=BODY, headers={KEY: "k"})).status_code == 409
-        age(file, "k", 60)
+        await age(file, "k", 60)
         assert (await client.post("campaigns/", json=BODY, headers={KEY: "k"})).status_code == 201
         assert (await client.get("campaigns/")).json()["count"] == 1
 
@@ -434,7 +433,7 @@ async def test_a_killed_process_blocks_no_key(settings: Settings, token: str) ->
     async with served(settings, token) as client:
         early = await client.post("campaigns/", json=BODY, headers={KEY: "k"})
         assert (early.status_code, early.json()) == (409, CONCURRENT)
-        age(settings.data_dir / "waymark.db", "k", 60)
+        await age(settings.data_dir / "waymark.db", "k", 60)
         assert (await client.get("campaigns/")).json()["count"] == 0
         assert (await client.post("campaigns/", json=BODY, headers={KEY: "k"})).status_code == 201
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from api.app import create_app
-from tests.locking import locked
+from tests.locking import execute, locked
 from tests.processes import free_port, started
 from tests.serving import serving
 from tests.waiting import until
@@ -39,11 +39,10 @@ class Service:
         with closing(sqlite3.connect(self.settings.data_dir / "waymark.db")) as connection:
             return connection.execute("SELECT token_id, used_at FROM token_uses").fetchall()
 
-    def set_use(self, used_at: float) -> None:
+    async def set_use(self, used_at: float) -> None:
         """Notes another time."""
-        with closing(sqlite3.connect(self.settings.data_dir / "waymark.db")) as connection:
-            connection.execute("UPDATE token_uses SET used_at = ?", [used_at])
-            connection.commit()
+        file = self.settings.data_dir / "waymark.db"
+        await execute(file, "UPDATE token_uses SET used_at = ?", used_at)
 
 
 @pytest.fixture
@@ -71,7 +70,7 @@ async def test_a_use_is_noted_once_in_ten_minutes(service: Service) -> None:
         [token] = await tokens.list_(connection, service.event.organizer_id)
     assert (token.id, token.last_used_at) == (token_id, used_at)
     assert token.created_at <= used_at
-    service.set_use(used_at - PRECISION + 60)
+    await service.set_use(used_at - PRECISION + 60)
     for _ in range(3):
         await service.client.get(PATH)
     assert service.uses() == [(token_id, used_at - PRECISION + 60)]
