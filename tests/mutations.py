@@ -50,7 +50,7 @@ MUTATIONS = (
         "    if await is_applied(connection, batch.id):\n        return False\n",
         "    same = flush_batches.c.id == batch.id\n"
         "    await connection.execute(delete(flush_batches).where(same))\n",
-        "tests/redirector/test_flusher.py::test_any_interleaving_counts_exactly",
+        "tests/tracking/test_clicks.py::test_a_batch_is_applied_once",
     ),
     Mutation(
         "counters keep the id that they began with",
