@@ -21,11 +21,12 @@
 -- was flushed. They are sealed under their own id, by which the ledger knows them; new clicks must
 -- not be added to them. The writers' numbers go along, as in scripts/seal.lua.
 --
--- Redis does not roll a failed script back. No batch fails half-way: a wrong type of a key fails at
--- the first command that touches it, before anything was added, and so does a full memory or disk;
--- a counter that is no number fails before its batch is added, and behind those that were added and
+-- Redis does not roll a failed script back. No batch of up to AT_ONCE fields, and writers' have no
+-- more (MAX_FIELDS in redirector/batches.py), fails half-way: a wrong type of a key fails at the
+-- first command that touches it, before anything was added, and so does a full memory or disk; a
+-- counter that is no number fails before its batch is added, and behind those that were added and
 -- noted. Fields are written many at once: one HINCRBY a field would take nearly twice as much of the
--- append-only file, and longer. Lua's unpack takes some thousands, which is more than a batch has.
+-- append-only file, and longer. Lua's unpack takes some thousands.
 --
 -- Lua's numbers are doubles, which are exact up to 2^53 clicks of a counter between two flushes.
 local AT_ONCE = 1000
