@@ -44,11 +44,13 @@ test-benchmarks: .venv/installed-dev
 
 # What a counted redirect costs, beside nginx and others; wants wrk, and nginx for its rows.
 # make bench SECONDS=4 ROUNDS=5 CONNECTIONS=64 JSON=bench.json
+# With BESIDE=DIRECTORY another checkout, installed with make install, takes part in the same run.
 SECONDS = 4
 ROUNDS = 5
 CONNECTIONS = 64
 JSON =
-KEPT = $(if $(JSON),--json "$(JSON)")
+BESIDE =
+KEPT = $(if $(JSON),--json "$(JSON)") $(if $(BESIDE),--beside "$(BESIDE)")
 bench: .venv/installed-dev
 	@$(BIN)/python -m loadtest.bench --seconds $(SECONDS) --rounds $(ROUNDS) \
 	  --connections $(CONNECTIONS) $(KEPT)

@@ -12,6 +12,7 @@ from typing import Final
 import httpx
 
 from loadtest import machine
+from loadtest.checkout import Checkout
 from loadtest.contest import Contest
 from loadtest.cores import Cores, available
 from loadtest.errors import LoadtestError, MissingError
@@ -32,6 +33,7 @@ class Plan:
         rounds: in each of which every row has one run.
         connections: that are kept open, with one request at a time on each.
         campaigns: in the large database.
+        beside: another checkout's directory.
         json: the file that keeps all figures.
     """
 
@@ -39,6 +41,7 @@ class Plan:
     rounds: int
     connections: int
     campaigns: int
+    beside: Path | None
     json: Path | None
 
 
@@ -68,7 +71,8 @@ def _bench(plan: Plan, directory: Path) -> list[str]:
     """Does it all; what was wrong."""
     cores = Cores.divided(available())
     wrk = Wrk.find(directory, plan.connections, cores.load)
-    contest = Contest(directory, cores, plan.seconds, plan.campaigns)
+    beside = Checkout.at(plan.beside) if plan.beside is not None else None
+    contest = Contest(directory, cores, plan.seconds, plan.campaigns, beside)
     description = machine.describe()
     with contest.running():
         for row in contest.rows:
@@ -129,6 +133,9 @@ def _parse(arguments: Sequence[str] | None) -> Plan:
     parser.add_argument("--rounds", type=number, default=5, metavar="N")
     parser.add_argument("--connections", type=number, default=64, metavar="N")
     parser.add_argument("--campaigns", type=number, default=1_000_000, metavar="N")
+    parser.add_argument(
+        "--beside", type=Path, metavar="DIRECTORY", help="another checkout, which takes part"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="keeps all figures")
     return Plan(**vars(parser.parse_args(arguments)))
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import redis
 
+from loadtest.checkout import Checkout
 from loadtest.cores import Cores
 from loadtest.counts import read_counts
 from loadtest.errors import MissingError
@@ -43,12 +44,14 @@ class Contest:
     Attributes:
         seconds: of one run.
         campaigns: in the large database.
+        beside: another checkout, which takes part as well.
     """
 
     directory: Path
     cores: Cores
     seconds: int
     campaigns: int
+    beside: Checkout | None = None
     rows: list[Row] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
@@ -59,6 +62,8 @@ class Contest:
         with ExitStack() as stack:
             self._add_waymark(stack)
             self._add_many(stack)
+            if self.beside is not None:
+                self._add_beside(stack, self.beside)
             self._add_bare(stack)
             self._add_nginx(stack)
             yield
@@ -118,6 +123,25 @@ class Contest:
             count=partial(_Counts(directory).of, "zipf"),
         )
         self.rows.insert(3, row)
+
+    def _add_beside(self, stack: ExitStack, checkout: Checkout) -> None:
+        directory = self._subdirectory("beside")
+        sizes = {"many": LINKS, "hot": 1}
+        checkout.fill_links(directory, sizes)
+        waymark = Waymark(directory, self.cores.server, checkout=checkout)
+        parts = stack.enter_context(running(waymark))
+        count = _Counts(directory)
+        for name, slug in ((f"beside, {LINKS:,} links", "many"), ("beside, one hot link", "hot")):
+            self.rows.append(
+                Row(
+                    name,
+                    parts.redirector,
+                    partial(list, [link(slug, number) for number in range(sizes[slug])]),
+                    redis=[parts.redis],
+                    flusher=[parts.flusher],
+                    count=partial(count.of, slug),
+                )
+            )
 
     def _add_bare(self, stack: ExitStack) -> None:
         directory = self._subdirectory("bare")

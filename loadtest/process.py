@@ -50,8 +50,9 @@ def program(
     stdout: IO[bytes] | int,
     stderr: int,
     cores: AbstractSet[int] | None = None,
+    directory: Path = ROOT,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A command in the project's directory, killed if it outlasts the block.
+    """A command in a checkout's directory, killed if it outlasts the block.
 
     It has a session of its own: the terminal's Ctrl-C is for us, who stop everyone in order.
 
@@ -64,7 +65,7 @@ def program(
         with signals_held(), pinned(cores):
             process = subprocess.Popen(  # noqa: S603 - our own arguments
                 command,
-                cwd=ROOT,
+                cwd=directory,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
@@ -85,6 +86,7 @@ def service(
     *,
     log: Path,
     cores: AbstractSet[int] | None = None,
+    directory: Path = ROOT,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A `program` that runs until it is told to stop, at the block's end.
 
@@ -97,7 +99,12 @@ def service(
     with (
         log.open("ab") as output,
         program(
-            command, environment, stdout=output, stderr=subprocess.STDOUT, cores=cores
+            command,
+            environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cores=cores,
+            directory=directory,
         ) as process,
     ):
         try:

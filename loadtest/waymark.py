@@ -1,6 +1,5 @@
 """Waymark's processes, each started by itself, so that what each of them takes can be read."""
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import httpx
 
+from loadtest.checkout import Checkout
 from loadtest.errors import LoadtestError
 from loadtest.loopback import HOST, free_ports
 from loadtest.process import clean_environment, last_line, service
@@ -45,6 +45,7 @@ class Waymark:
         directory: short, since a Unix socket's path is.
         cores: that all of it stays on; None: on any.
         settings: environment variables.
+        checkout: whose code runs; None: this one's.
     """
 
     def __init__(
@@ -52,8 +53,10 @@ class Waymark:
         directory: Path,
         cores: AbstractSet[int] | None = None,
         settings: Mapping[str, str] | None = None,
+        checkout: Checkout | None = None,
     ) -> None:
         self.directory = directory
+        self._checkout = checkout or Checkout.here()
         self._cores = cores
         self._environment = {
             **clean_environment(directory),
@@ -107,10 +110,11 @@ class Waymark:
     @contextmanager
     def _process(self, module: str, settings: Mapping[str, str] | None = None) -> Iterator[int]:
         with service(
-            [sys.executable, "-m", module],
+            [str(self._checkout.python), "-m", module],
             {**self._environment, **(settings or {})},
             log=self._log(module),
             cores=self._cores,
+            directory=self._checkout.directory,
         ) as process:
             yield process.pid
 

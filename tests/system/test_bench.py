@@ -100,6 +100,53 @@ def test_a_short_run(short_dir: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.benchmark
+def test_another_checkout_takes_part(short_dir: Path) -> None:
+    """Its own code runs, on a database that its own code made; its clicks are counted too."""
+    if shutil.which("wrk") is None:
+        return
+    other = short_dir / "other"
+    for package in ("redirector", "tracking", "serving", "api", "loadtest"):
+        if (ROOT / package).is_dir():
+            shutil.copytree(ROOT / package, other / package)
+    (other / ".venv").symlink_to(sys.prefix)
+    process = other / "redirector" / "__main__.py"
+    process.write_text(f"open('{short_dir}/ran', 'w').close()\n{process.read_text()}")
+    script = (
+        "from loadtest import bench, contest\n"
+        "for others in ('_add_many', '_add_bare', '_add_nginx'):\n"
+        "    setattr(contest.Contest, others, lambda *_: None)\n"
+        "raise SystemExit(bench.main(\n"
+        "    ['--seconds', '1', '--rounds', '1', '--connections', '8', '--beside', 'OTHER']\n"
+        "))\n"
+    ).replace("OTHER", str(other))
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(short_dir)},
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+        check=False,
+    )
+    print(done.stdout, done.stderr)
+    assert done.returncode == 0
+    assert (short_dir / "ran").exists()
+    for name in ("beside, 1,000 links", "beside, one hot link"):
+        assert re.search(
+            rf"^{name}: answered [1-9][\d,]*, counted [1-9]", done.stdout, re.MULTILINE
+        )
+
+
+@pytest.mark.benchmark
+def test_a_directory_that_is_no_checkout(tmp_path: Path) -> None:
+    """It is named, and nothing is started."""
+    status, output, errors = bench(tmp_path, "--beside", str(tmp_path / "nowhere"))
+    if shutil.which("wrk") is not None:
+        assert (status, output) == (1, "")
+        assert errors == f"bench: {tmp_path}/nowhere is no checkout after `make install`\n"
+
+
+@pytest.mark.benchmark
 @pytest.mark.parametrize("wrong", [-1000, 1000])
 def test_a_wrong_count_does_not_pass(wrong: int, short_dir: Path) -> None:
     """A run whose counts are doctored exits with 1, and says which way they are wrong."""
