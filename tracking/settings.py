@@ -60,6 +60,14 @@ def _shop_url(value: str) -> str:
     return value
 
 
+def _public_url(value: str) -> str:
+    """Reads an origin, with or without a slash behind it."""
+    origin = check_target(value).removesuffix("/")
+    if origin.count("/") != 2 or "?" in origin or "#" in origin:
+        raise ValueError("must be a scheme and a host alone, like https://links.example")
+    return origin
+
+
 def _networks(value: object) -> object:
     """Reads a list with commas in it; what is none is left to the field's type."""
     if not isinstance(value, str):
@@ -89,6 +97,11 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address that both services listen on.")
     redirector_port: Port = Field(8000, description="Port of the redirector.")
     api_port: Port = Field(8001, description="Port of the API.")
+    public_url: Annotated[str, AfterValidator(_public_url)] | None = Field(
+        None,
+        description="What links begin with for visitors, like `https://links.example`; "
+        "unset = the redirector's own address.",
+    )
     data_dir: Path = Field(
         Path("var"), description="Directory of the database, the embedded Redis and the spools."
     )
@@ -154,6 +167,16 @@ class Settings(BaseSettings):
         """The host for a client on this machine: `HOST`, or loopback when that means everywhere."""
         everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - looked up, not bound
         return everywhere.get(self.host, self.host)
+
+    @property
+    def public_origin(self) -> str:
+        """What links begin with, without a slash at the end: `PUBLIC_URL`, or this redirector."""
+        if self.public_url is not None:
+            return self.public_url
+        host = self.reachable_host
+        netloc = f"[{host}]" if ":" in host else host
+        port = "" if self.redirector_port == 80 else f":{self.redirector_port}"
+        return f"http://{netloc}{port}"
 
     @property
     def redis_dir(self) -> Path:

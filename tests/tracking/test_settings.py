@@ -42,6 +42,16 @@ WRONG = {
     "shop by FTP": ("SHOP_URL", "ftp://shop.example/"),
     "shop with a space": ("SHOP_URL", "https://shop.example/{event} /"),
     "shop with a line break": ("SHOP_URL", "https://shop.example/\r\nX: y"),
+    "links without a scheme": ("PUBLIC_URL", "links.example"),
+    "links by FTP": ("PUBLIC_URL", "ftp://links.example"),
+    "links without a host": ("PUBLIC_URL", "https://"),
+    "links below a path": ("PUBLIC_URL", "https://links.example/c/"),
+    "links with a query": ("PUBLIC_URL", "https://links.example/?a=b"),
+    "links with an empty query": ("PUBLIC_URL", "https://links.example?"),
+    "links with a fragment": ("PUBLIC_URL", "https://links.example#a"),
+    "links with an empty fragment": ("PUBLIC_URL", "https://links.example/#"),
+    "links with credentials": ("PUBLIC_URL", "https://me@links.example"),
+    "links with braces": ("PUBLIC_URL", "https://{organizer}.example"),
     "flush interval 0": ("FLUSH_INTERVAL", "0"),
     "flush interval over an hour": ("FLUSH_INTERVAL", "3601"),
     "commit time-out 0": ("COMMIT_TIMEOUT", "0"),
@@ -70,6 +80,9 @@ RIGHT = {
     "shop on this server": ("SHOP_URL", "/shop/{event}/"),
     "shop elsewhere": ("SHOP_URL", "https://{organizer}.shop.example/{event}?from=link"),
     "shop without names": ("SHOP_URL", "https://shop.example/"),
+    "links": ("PUBLIC_URL", "https://links.example"),
+    "links with a port": ("PUBLIC_URL", "HTTP://links.example:8080/"),
+    "links on IPv6": ("PUBLIC_URL", "http://[2001:db8::1]:8080"),
     "forward query off": ("FORWARD_QUERY", "off"),
     "a proxy": ("TRUSTED_PROXIES", "127.0.0.1"),
     "proxies and networks": ("TRUSTED_PROXIES", "::1, 10.0.0.0/8,2001:db8::/32"),
@@ -131,7 +144,28 @@ def test_everything_has_a_default(
     assert (settings.flush_interval, settings.commit_timeout) == (1.0, 0.1)
     assert settings.redirector_workers == 1
     assert settings.forward_query is True
+    assert settings.public_url is None
     assert settings.trusted_proxies is None
+
+
+ORIGINS = {
+    "own address": ({}, "http://127.0.0.1:8000"),
+    "everywhere": ({"HOST": "0.0.0.0", "REDIRECTOR_PORT": "80"}, "http://127.0.0.1"),
+    "IPv6": ({"HOST": "::", "REDIRECTOR_PORT": "8002"}, "http://[::1]:8002"),
+    "told": ({"PUBLIC_URL": "https://links.example"}, "https://links.example"),
+    "told with a slash": ({"PUBLIC_URL": "https://links.example:8/"}, "https://links.example:8"),
+}
+
+
+@pytest.mark.parametrize(("environment", "origin"), ORIGINS.values(), ids=ORIGINS)
+@pytest.mark.usefixtures("settings")
+def test_what_links_begin_with(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], origin: str
+) -> None:
+    """PUBLIC_URL, or the address under which this machine reaches the redirector."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert Settings.load().public_origin == origin
 
 
 def test_settings_never_change(settings: Settings) -> None:
