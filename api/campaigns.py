@@ -63,6 +63,7 @@ async def _conflicts(
 
 CAMPAIGNS = Resource(
     name="campaigns",
+    noun="campaign",
     title="Campaign",
     store=campaigns,
     read_model=CampaignRead,

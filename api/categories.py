@@ -27,7 +27,7 @@ _PARAMETERS = (
     Parameter(
         "is_addon",
         "Only categories that are add-ons, or only others. Values that are not listed are ignored.",
-        {"anyOf": [{"type": "string", "enum": list(_IS_ADDON)}, {"type": "string"}]},
+        {"type": "boolean"},
     ),
     Parameter(
         "ordering",
@@ -76,6 +76,7 @@ def _ordering(query: QueryParams) -> Filters:
 
 CATEGORIES = Resource(
     name="categories",
+    noun="category",
     title="Item Category",
     store=categories,
     read_model=CategoryRead,

@@ -15,11 +15,12 @@ from api.pagination import Page
 from api.parameters import CONDITIONS, IDEMPOTENCY_KEY, PAGES, PATH, Parameter
 from api.paths import DeclaredPath, Operation
 from api.spellings import as_form
-from tracking import __version__
 
 Json = dict[str, Any]
 
 TITLE = "Waymark"
+API_VERSION = "1"
+"""As paths have it. The program's own is for those who have a token."""
 
 _SECURITY = "token"
 _ABOUT = """\
@@ -60,7 +61,7 @@ def describe(paths: Iterable[DeclaredPath]) -> Json:
     writer = _Writer(declared)
     return {
         "openapi": "3.1.0",
-        "info": {"title": TITLE, "version": __version__, "description": _ABOUT},
+        "info": {"title": TITLE, "version": API_VERSION, "description": _ABOUT},
         "paths": {path.path: writer.path(path) for path in declared},
         "components": {
             "schemas": {**writer.definitions, **_SCHEMAS},
@@ -109,7 +110,7 @@ class _Writer:
 
     def _operation(self, path: DeclaredPath, method: str, operation: Operation) -> Json:
         return {
-            "operationId": _operation_id(path.path, method),
+            "operationId": operation.id,
             "summary": f"{path.name}: {method}",
             "tags": [path.name.removesuffix(" List").removesuffix(" Instance")],
             "parameters": [each.described() for each in _parameters(path.path, method, operation)],
@@ -159,9 +160,9 @@ class _Writer:
                 continue
             parameters = {name: f"$request.path.{name}" for name in outer}
             parameters |= {name: f"$response.body#/{name}" for name in inner}
-            for method in other.operations:
-                id = _operation_id(other.path, method)
-                yield id, {"operationId": id, "parameters": parameters}
+            for operation in other.operations.values():
+                described = {"operationId": operation.id, "parameters": parameters}
+                yield operation.id, described
 
     def _resolve(self, schema: Mapping[str, Any]) -> Json:
         name = schema.get("$ref", "").rpartition("/")[2]
@@ -193,12 +194,6 @@ def _parameters(path: str, method: str, operation: Operation) -> list[Parameter]
     if method != "GET":
         return [*in_path, *operation.parameters, IDEMPOTENCY_KEY]
     return [*in_path, *operation.parameters]
-
-
-def _operation_id(path: str, method: str) -> str:
-    words = [word for word in path.removeprefix("/api/v1/").split("/") if word]
-    names = [word.strip("{}") for word in words]
-    return "_".join([method.lower(), *names])
 
 
 def _example(schema: Mapping[str, Any]) -> Json:

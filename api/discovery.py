@@ -157,28 +157,28 @@ def mount_discovery(paths: Paths) -> None:
         "/api/v1/version/",
         "Version",
         authorize_token,
-        GET=Operation(version, reads=VersionRead),
+        GET=Operation("retrieve_version", version, reads=VersionRead),
     )
     paths.add(
         _ROOT,
         "Organizer List",
         authorize_token,
-        GET=Operation(list_organizers, reads=organizer_page, conditional=False),
+        GET=Operation("list_organizers", list_organizers, reads=organizer_page, conditional=False),
     )
     paths.add(
         f"{_ROOT}{{organizer}}/",
         "Organizer Instance",
         guard_organizer,
-        GET=Operation(retrieve_organizer, reads=OrganizerRead),
+        GET=Operation("retrieve_organizer", retrieve_organizer, reads=OrganizerRead),
     )
     paths.add(
         f"{_ROOT}{{organizer}}/events/",
         "Event List",
         guard_organizer,
-        GET=Operation(list_events, reads=event_page, conditional=False),
+        GET=Operation("list_events", list_events, reads=event_page, conditional=False),
     )
     paths.add(
         f"{_ROOT}{{organizer}}/events/{{event}}/",
         "Event Instance",
-        GET=Operation(retrieve_event, reads=EventRead),
+        GET=Operation("retrieve_event", retrieve_event, reads=EventRead),
     )

@@ -90,9 +90,16 @@ def mount_orders(paths: Paths) -> None:
     paths.add(
         path,
         "Order List",
-        GET=Operation(list_, reads=page),
+        GET=Operation("list_orders", list_, reads=page),
         POST=Operation(
-            create, status=201, other_statuses=(200,), reads=OrderRead, writes=OrderFields
+            "create_order",
+            create,
+            status=201,
+            other_statuses=(200,),
+            reads=OrderRead,
+            writes=OrderFields,
         ),
     )
-    paths.add(f"{path}{{code}}/", "Order Instance", DELETE=Operation(delete, status=204))
+    paths.add(
+        f"{path}{{code}}/", "Order Instance", DELETE=Operation("delete_order", delete, status=204)
+    )

@@ -28,6 +28,7 @@ class Operation:
     """A method of a path: who handles it, and what it takes and gives, for the API's description.
 
     Attributes:
+        id: a name of its own, which generated clients have for it.
         status: of success.
         reads: what clients read, a type; None = no body.
         writes: what they write; None = no body.
@@ -36,6 +37,7 @@ class Operation:
         conditional: whether a list has a date of its last change (api/conditional.py).
     """
 
+    id: str
     endpoint: Callable[..., Awaitable[Response]]
     status: int = 200
     reads: Any = None

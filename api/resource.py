@@ -89,6 +89,7 @@ class Resource(Generic[Item]):
 
     Attributes:
         name: the path's last part.
+        noun: one of them, in the ids of operations.
         title: for people.
         store: its queries.
         read_model: what clients read.
@@ -105,6 +106,7 @@ class Resource(Generic[Item]):
     """
 
     name: str
+    noun: str
     title: str
     store: Store[Item]
     read_model: type[BaseModel]
@@ -213,24 +215,30 @@ def mount(paths: Paths, resource: Resource[Item]) -> None:
     one, writes = resource.read_model, resource.write_model
     page = Page.__class_getitem__(one)
     path = f"{EVENT}/{resource.name}/"
-    delete = Operation(endpoints.delete, status=204)
+    noun = resource.noun
     paths.add(
         path,
         f"{resource.title} List",
-        GET=Operation(endpoints.list_, reads=page, parameters=resource.parameters),
-        POST=Operation(endpoints.create, status=201, reads=one, writes=writes),
+        GET=Operation(
+            f"list_{resource.name}", endpoints.list_, reads=page, parameters=resource.parameters
+        ),
+        POST=Operation(f"create_{noun}", endpoints.create, status=201, reads=one, writes=writes),
     )
     paths.add(
         f"{path}{{id}}/",
         f"{resource.title} Instance",
-        GET=Operation(endpoints.retrieve, reads=one),
-        PUT=Operation(endpoints.update, reads=one, writes=writes),
-        PATCH=Operation(endpoints.partial_update, reads=one, writes=partial(writes)),
-        DELETE=delete,
+        GET=Operation(f"retrieve_{noun}", endpoints.retrieve, reads=one),
+        PUT=Operation(f"update_{noun}", endpoints.update, reads=one, writes=writes),
+        PATCH=Operation(
+            f"partial_update_{noun}", endpoints.partial_update, reads=one, writes=partial(writes)
+        ),
+        DELETE=Operation(f"delete_{noun}", endpoints.delete, status=204),
     )
     if resource.delete_alias is not None:
         paths.add(
-            f"{EVENT}/{resource.delete_alias}/{{id}}/", f"{resource.title} Instance", DELETE=delete
+            f"{EVENT}/{resource.delete_alias}/{{id}}/",
+            f"{resource.title} Instance",
+            DELETE=Operation(f"delete_{noun}_alias", endpoints.delete, status=204),
         )
 
 
