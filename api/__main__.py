@@ -7,6 +7,7 @@ import uvicorn
 from api.app import create_app
 from tracking import process
 from tracking.settings import Settings
+from tracking.urls import http_origin
 
 logger = logging.getLogger("api")
 
@@ -35,7 +36,7 @@ def main(settings: Settings) -> None:
         timeout_graceful_shutdown=_GRACE,
     )
     process.ignore_stop_signals()
-    logger.info("listening on http://%s:%d", settings.host, settings.api_port)
+    logger.info("listening on %s", http_origin(settings.host, settings.api_port))
     uvicorn.Server(config).run(sockets=[listener])
 
 

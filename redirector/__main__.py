@@ -15,6 +15,7 @@ from redirector.app import create_app
 from redirector.protocol import Protocol
 from tracking import process
 from tracking.settings import Settings
+from tracking.urls import http_origin
 
 logger = logging.getLogger("redirector")
 
@@ -65,7 +66,7 @@ def main(settings: Settings) -> None:
         timeout_worker_healthcheck=_WORKER_PATIENCE,
     )
     process.ignore_stop_signals()
-    logger.info("answering links on http://%s:%d", settings.host, settings.redirector_port)
+    logger.info("answering links on %s", http_origin(settings.host, settings.redirector_port))
     if settings.redirector_workers > 1:
         Multiprocess(config, sockets=[listener]).run()
     else:

@@ -7,6 +7,7 @@ from tracking import campaigns, tokens
 from tracking.database import Database
 from tracking.organizers import any_organizer, ensure_event, find_event
 from tracking.settings import Settings
+from tracking.urls import http_origin
 
 ORGANIZER = "bigevents"
 EVENT = "sampleconf"
@@ -41,10 +42,8 @@ async def ensure(database: Database) -> Sample:
 
 def greeting(settings: Settings, sample: Sample) -> str:
     """What the first and every later start say when all is up: addresses, and what to try."""
-    host = settings.reachable_host
-    netloc = f"[{host}]" if ":" in host else host
-    links = f"http://{netloc}:{settings.redirector_port}"
-    api = f"http://{netloc}:{settings.api_port}"
+    links = http_origin(settings.reachable_host, settings.redirector_port)
+    api = http_origin(settings.reachable_host, settings.api_port)
     lines = [f"Waymark answers links on {links} and the API on {api}."]
     if sample.present:
         lines += _lines_to_try(links, api, sample.token)

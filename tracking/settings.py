@@ -1,18 +1,31 @@
 """Settings: read once from the environment, checked as a whole, then never changed."""
 
-from ipaddress import IPv4Network, IPv6Network, ip_network
+import logging
+import os
+from functools import cache
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from string import Formatter
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+)
+from pydantic_core import PydanticUseDefault
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from tracking.errors import WaymarkError
-from tracking.urls import check_target, has_forbidden_characters
+from tracking.misspelling import is_service_address, misspelt
+from tracking.urls import check_target, has_forbidden_characters, http_origin
+
+logger = logging.getLogger(__name__)
 
 # A Unix socket's path has 108 bytes on Linux, the closing NUL among them (unix(7)).
 MAX_SOCKET_PATH = 107
@@ -21,6 +34,32 @@ _DRIVER = "sqlite+aiosqlite"
 
 class SettingsError(WaymarkError):
     """One or more settings are wrong; the text has one line for each, naming the variable."""
+
+
+@cache  # one line a process, however often the settings are read
+def _note_service(name: str, value: str) -> None:
+    logger.warning(
+        "%s is %s: Kubernetes says so of a service, it is no setting and taken as unset",
+        name,
+        value,
+    )
+
+
+def _port(value: object, info: ValidationInfo) -> object:
+    if is_service_address(value):
+        _note_service(str(info.field_name).upper(), str(value))
+        raise PydanticUseDefault
+    return value
+
+
+def _host(value: str) -> str:
+    """Takes off the brackets in which URLs have an IPv6 address."""
+    if value[:1] + value[-1:] != "[]":
+        return value
+    try:
+        return str(IPv6Address(value[1:-1]))
+    except ValueError:
+        raise ValueError("holds no IPv6 address between its brackets") from None
 
 
 def _database_url(value: str) -> str:
@@ -81,7 +120,7 @@ def _networks(value: object) -> object:
 
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
-Port = Annotated[int, Field(ge=1, le=65535)]
+Port = Annotated[int, Field(ge=1, le=65535), BeforeValidator(_port)]
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
 
@@ -94,7 +133,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
 
-    host: str = Field("127.0.0.1", description="Address that both services listen on.")
+    host: Annotated[str, AfterValidator(_host)] = Field(
+        "127.0.0.1", description="Address that both services listen on."
+    )
     redirector_port: Port = Field(8000, description="Port of the redirector.")
     api_port: Port = Field(8001, description="Port of the API.")
     public_url: Annotated[str, AfterValidator(_public_url)] | None = Field(
@@ -142,15 +183,17 @@ class Settings(BaseSettings):
     @classmethod
     def load(cls) -> Self:
         """Reads the environment; all errors are reported together."""
+        lines = [
+            f"{variable}: there is no such setting, {setting} is probably meant"
+            for variable, setting in misspelt(os.environ, map(str.upper, cls.model_fields)).items()
+        ]
         try:
             settings = cls()
         except ValidationError as error:
-            raise SettingsError("\n".join(_lines(error))) from None
-        if settings.redis_url is None and len(bytes(settings.redis_socket)) > MAX_SOCKET_PATH:
-            raise SettingsError(
-                f"DATA_DIR: {settings.redis_socket} is longer than the {MAX_SOCKET_PATH} bytes "
-                "that a Unix socket's path may have"
-            )
+            raise SettingsError("\n".join(lines + _lines(error))) from None
+        lines += settings._contradictions()
+        if lines:
+            raise SettingsError("\n".join(lines))
         return settings
 
     @property
@@ -165,18 +208,20 @@ class Settings(BaseSettings):
     @property
     def reachable_host(self) -> str:
         """The host for a client on this machine: `HOST`, or loopback when that means everywhere."""
-        everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - looked up, not bound
-        return everywhere.get(self.host, self.host)
+        try:
+            address = ip_address(self.host)
+        except ValueError:
+            return self.host
+        if not address.is_unspecified:
+            return self.host
+        return "127.0.0.1" if address.version == 4 else "::1"
 
     @property
     def public_origin(self) -> str:
         """What links begin with, without a slash at the end: `PUBLIC_URL`, or this redirector."""
         if self.public_url is not None:
             return self.public_url
-        host = self.reachable_host
-        netloc = f"[{host}]" if ":" in host else host
-        port = "" if self.redirector_port == 80 else f":{self.redirector_port}"
-        return f"http://{netloc}{port}"
+        return http_origin(self.reachable_host, self.redirector_port)
 
     @property
     def redis_dir(self) -> Path:
@@ -197,6 +242,18 @@ class Settings(BaseSettings):
         except ValueError:
             return absolute
         return relative
+
+    def _contradictions(self) -> list[str]:
+        """A line for each setting that is right by itself and wrong beside others."""
+        lines = []
+        if self.api_port == self.redirector_port:
+            lines.append(f"API_PORT: must differ from REDIRECTOR_PORT (both are {self.api_port})")
+        if self.redis_url is None and len(bytes(self.redis_socket)) > MAX_SOCKET_PATH:
+            lines.append(
+                f"DATA_DIR: {self.redis_socket} is longer than the {MAX_SOCKET_PATH} bytes "
+                "that a Unix socket's path may have"
+            )
+        return lines
 
 
 def _lines(error: ValidationError) -> list[str]:

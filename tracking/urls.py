@@ -53,6 +53,13 @@ def shop_of(own: str, default: str, organizer: str, event: str) -> str:
     return own or default.format(organizer=organizer, event=event)
 
 
+def http_origin(host: str, port: int) -> str:
+    """The URL of a server without a path: an IPv6 address in brackets (RFC 3986, 3.2.2), its zone's
+    percent sign as `%25` (RFC 6874), and no port where it is 80."""
+    netloc = f"[{host.replace('%', '%25')}]" if ":" in host else host
+    return f"http://{netloc}" if port == 80 else f"http://{netloc}:{port}"
+
+
 def has_forbidden_characters(value: str) -> bool:
     """Whether there is a space, a control character or a backslash in it."""
     return _FORBIDDEN.search(value) is not None

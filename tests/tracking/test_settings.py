@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from tracking.settings import MAX_SOCKET_PATH, Settings, SettingsError
 
 WRONG = {
+    "host name in brackets": ("HOST", "[localhost]"),
     "redirector port 0": ("REDIRECTOR_PORT", "0"),
     "redirector port too high": ("REDIRECTOR_PORT", "65536"),
     "redirector port no number": ("REDIRECTOR_PORT", "http"),
@@ -71,6 +72,7 @@ WRONG = {
 }
 
 RIGHT = {
+    "host in brackets": ("HOST", "[::1]"),
     "highest port": ("API_PORT", "65535"),
     "SQLite without the driver": ("DATABASE_URL", "sqlite:///waymark.db"),
     "Redis": ("REDIS_URL", "redis://:secret@localhost:6379/0"),
@@ -201,3 +203,71 @@ def test_a_deep_working_directory_is_no_hindrance(
     monkeypatch.chdir(deep)
     monkeypatch.setenv("DATA_DIR", "var")
     assert Settings.load().redis_socket == Path("var/redis/redis.sock")
+
+
+# HOST, what it is taken as, and how this machine's clients reach it.
+HOSTS = {
+    "IPv6": ("::1", "::1", "http://[::1]:8000"),
+    "IPv6 as in a URL": ("[::1]", "::1", "http://[::1]:8000"),
+    "IPv6 with a zone": ("[fe80::1%eth0]", "fe80::1%eth0", "http://[fe80::1%25eth0]:8000"),
+    "every IPv6": ("[::]", "::", "http://[::1]:8000"),
+    "every IPv6, spelled out": ("0:0:0:0:0:0:0:0", "0:0:0:0:0:0:0:0", "http://[::1]:8000"),
+    "every IPv4": ("0.0.0.0", "0.0.0.0", "http://127.0.0.1:8000"),
+    "a name": ("localhost", "localhost", "http://localhost:8000"),
+}
+
+
+@pytest.mark.parametrize(("value", "host", "origin"), HOSTS.values(), ids=HOSTS)
+@pytest.mark.usefixtures("settings")
+def test_a_host_may_be_written_as_in_a_url(
+    monkeypatch: pytest.MonkeyPatch, value: str, host: str, origin: str
+) -> None:
+    """Brackets around an IPv6 address are the URL's, and URLs have them."""
+    monkeypatch.setenv("HOST", value)
+    settings = Settings.load()
+    assert (settings.host, settings.public_origin) == (host, origin)
+
+
+PORTS = {
+    "both set": {"REDIRECTOR_PORT": "9000", "API_PORT": "9000"},
+    "as the other's default": {"REDIRECTOR_PORT": "8001"},
+}
+
+
+@pytest.mark.parametrize("variables", PORTS.values(), ids=PORTS)
+@pytest.mark.usefixtures("settings")
+def test_two_services_have_two_ports(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+) -> None:
+    """One port for both stops the start, and the line names both settings."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=r"^API_PORT: must differ from REDIRECTOR_PORT \(.*\)$"):
+        Settings.load()
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_misspelt_setting_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line names the one that is meant, beside the lines of all other errors."""
+    monkeypatch.setenv("REDIRECTR_PORT", "9000")
+    monkeypatch.setenv("API_PORT", "0")
+    with pytest.raises(SettingsError) as raised:
+        Settings.load()
+    assert str(raised.value).splitlines() == [
+        "REDIRECTR_PORT: there is no such setting, REDIRECTOR_PORT is probably meant",
+        "API_PORT: Input should be greater than or equal to 1 (got '0')",
+    ]
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_port_that_a_cluster_sets_is_nobodys_mistake(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Kubernetes' `API_PORT=tcp://…` of a service named api is taken as unset, with a line in the
+    log, however often the settings are read."""
+    monkeypatch.setenv("API_PORT", "tcp://10.0.0.1:9001")
+    monkeypatch.setenv("REDIRECTOR_PORT", "tcp://10.0.0.2:9000")
+    loaded = [Settings.load() for _ in range(2)]
+    assert [(each.redirector_port, each.api_port) for each in loaded] == [(8000, 8001)] * 2
+    lines = [record.getMessage() for record in caplog.records]
+    assert sorted(line.split()[0] for line in lines) == ["API_PORT", "REDIRECTOR_PORT"]
