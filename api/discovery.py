@@ -88,7 +88,7 @@ class VersionRead(ReadModel):
     """What answers."""
 
     version: Annotated[str, Field(json_schema_extra=_READ_ONLY)] = Field(
-        description="Of the server's software.", examples=[__version__]
+        description="Of the server's software.", examples=["3.1.4"]
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from api.numbers import MAX_INTEGER, MIN_INTEGER
 from tracking import campaigns, orders, urls
-from tracking.languages import LOCALES
+from tracking.languages import LOCALES, MAX_LENGTH
 
 Schema = dict[str, Any]
 
@@ -66,12 +66,13 @@ BOOLEAN = _any_of(
     {"type": "integer", "enum": [0, 1]},
     {"type": "string", "pattern": f"^(?:{_any_case(TRUE + FALSE)})$"},
 )
+_TRANSLATED: Schema = {**_TEXT, "maxLength": MAX_LENGTH}
 _BY_LOCALE: Schema = {
     "type": "object",
     "propertyNames": {"enum": sorted(LOCALES)},
-    "additionalProperties": _TEXT,
+    "additionalProperties": _TRANSLATED,
 }
-MULTI_LINGUAL = _any_of(_BY_LOCALE, {**_TEXT, "description": "Taken as English."})
+MULTI_LINGUAL = _any_of(_BY_LOCALE, {**_TRANSLATED, "description": "Taken as English."})
 OPTIONAL_MULTI_LINGUAL = _any_of(*MULTI_LINGUAL["anyOf"], _NULL)
 
 

@@ -11,6 +11,8 @@ LOCALES = frozenset(
     ).split()
 )
 DEFAULT_LOCALE = "en"
+MAX_LENGTH = 65_536
+"""Characters that each text may have (the contract, "Item categories")."""
 
 
 class InvalidTextError(ValueError):
@@ -21,11 +23,11 @@ def parse_text(value: object) -> MultiLingual:
     """Reads a multi-lingual string; a plain string is taken as English.
 
     Raises:
-        InvalidTextError: an unknown locale, an entry that is no string, or neither object nor
-            string.
+        InvalidTextError: an unknown locale, an entry that is no string or too long, or neither
+            object nor string.
     """
     if isinstance(value, str):
-        return {DEFAULT_LOCALE: value}
+        value = {DEFAULT_LOCALE: value}
     if not isinstance(value, Mapping):
         raise InvalidTextError("Invalid data type.")
     text: MultiLingual = {}
@@ -34,5 +36,7 @@ def parse_text(value: object) -> MultiLingual:
             raise InvalidTextError("Invalid languages included.")
         if not isinstance(entry, str):
             raise InvalidTextError("All entries must be strings.")
+        if len(entry) > MAX_LENGTH:
+            raise InvalidTextError(f"Ensure this field has no more than {MAX_LENGTH} characters.")
         text[locale] = entry
     return text

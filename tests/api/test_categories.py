@@ -22,6 +22,7 @@ NO_CATEGORY = {"detail": "No ItemCategory matches the given query."}
 LANGUAGES = "Invalid languages included."
 ENTRIES = "All entries must be strings."
 TYPE = "Invalid data type."
+TEXT_TOO_LONG = "Ensure this field has no more than 65536 characters."
 INTEGER = "A valid integer is required."
 BOOLEAN = "Must be a valid boolean."
 TOO_HIGH = "Ensure this value is less than or equal to 9223372036854775807."
@@ -76,6 +77,10 @@ BODIES = {
     "name with an empty entry": _right("name", {"de": ""}, {"de": ""}),
     "name in every locale": _right("name", EVERY_LOCALE, EVERY_LOCALE),
     "name is not trimmed": _right("name", {"en": " a "}, {"en": " a "}),
+    "name as long as may be": _right("name", {"de": "ä" * 65_536}, {"de": "ä" * 65_536}),
+    "name plain, as long as may be": _right("name", "x" * 65_536, {"en": "x" * 65_536}),
+    "name too long": _wrong("name", {"en": "", "de": "ä" * 65_537}, TEXT_TOO_LONG),
+    "name plain and too long": _wrong("name", "x" * 65_537, TEXT_TOO_LONG),
     "name missing": Body({}, errors={"name": [REQUIRED]}),
     "name null": _wrong("name", None, NULL),
     "name is a number": _wrong("name", 5, TYPE),
@@ -105,6 +110,10 @@ BODIES = {
     "description in two": _right("description", {"de": "a", "fr": "b"}, {"de": "a", "fr": "b"}),
     "description is a number": _wrong("description", 1, TYPE),
     "description in an unknown locale": _wrong("description", {"": "a"}, LANGUAGES),
+    "description as long as may be": _right(
+        "description", {"fr": "x" * 65_536}, {"fr": "x" * 65_536}
+    ),
+    "description too long": _wrong("description", {"fr": "x" * 65_537}, TEXT_TOO_LONG),
     "position": _right("position", 7, 7),
     "position negative": _right("position", -7, -7),
     "position in text": _right("position", "7", 7),

@@ -1,5 +1,6 @@
 """The OpenAPI document, and Swagger UI: complete, open to all, and from this server alone."""
 
+import json
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -9,6 +10,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import Shop
+from tracking import __version__
 
 EVENT = "/api/v1/organizers/{organizer}/events/{event}/"
 MEDIA_TYPES = {"application/json", "application/x-www-form-urlencoded", "multipart/form-data"}
@@ -43,6 +45,7 @@ def test_it_names_the_service_and_the_token(document: Json) -> None:
     """The API's version, not the program's, which only tokens are told; and how to show a token."""
     assert document["openapi"].startswith("3.1")
     assert document["info"]["version"] == "1"
+    assert f'"{__version__}"' not in json.dumps(document)
     scheme = document["components"]["securitySchemes"]["token"]
     assert (scheme["type"], scheme["in"], scheme["name"]) == ("apiKey", "header", "Authorization")
     assert document["security"] == [{"token": []}]
@@ -110,6 +113,8 @@ def test_fields_have_their_limits(document: Json) -> None:
     assert category["required"] == ["name"]
     locales = category["properties"]["name"]["anyOf"][0]["propertyNames"]["enum"]
     assert "de-informal" in locales
+    by_locale, plain = category["properties"]["name"]["anyOf"]
+    assert by_locale["additionalProperties"]["maxLength"] == plain["maxLength"] == 65_536
     patched = schemas["PatchedCategoryFields"]["properties"].values()
     assert not any("default" in field for field in patched)
     assert "required" not in schemas["PatchedCategoryFields"]

@@ -10,6 +10,8 @@ CONTRACT_LOCALES = (
     "ko lv nb-no pl pt-pt pt-br ro ru sk sl sv es es-419 th tr uk"
 )
 
+TOO_LONG = "Ensure this field has no more than 65536 characters."
+
 GOOD: dict[str, tuple[object, MultiLingual]] = {
     "plain text is English": ("Tickets", {"en": "Tickets"}),
     "empty text": ("", {"en": ""}),
@@ -19,6 +21,7 @@ GOOD: dict[str, tuple[object, MultiLingual]] = {
         {"en": "Tickets", "de-informal": "Karten"},
     ),
     "an empty entry": ({"en": ""}, {"en": ""}),
+    "the longest": ({"en": "🎟" * 65_536}, {"en": "🎟" * 65_536}),
     "no entry": ({}, {}),
 }
 
@@ -31,6 +34,8 @@ BAD: dict[str, tuple[object, str]] = {
     "entry null": ({"en": None}, "All entries must be strings."),
     "entry a number": ({"en": 7}, "All entries must be strings."),
     "entry an object": ({"en": {"en": ""}}, "All entries must be strings."),
+    "too long": ("x" * 65_537, TOO_LONG),
+    "one of two too long": ({"en": "", "de": "x" * 65_537}, TOO_LONG),
     "a list": (["Tickets"], "Invalid data type."),
     "a number": (7, "Invalid data type."),
     "a boolean": (True, "Invalid data type."),
