@@ -1,5 +1,6 @@
 """Who asks, and what they may do: the token in the request, and the event in its path."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
@@ -7,8 +8,8 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import Request
 
-from api.errors import ApiError
-from api.idempotency import Replay, claim_key
+from api.errors import NULL_CHARACTERS, ApiError
+from api.idempotency import claim_key
 from api.negotiation import require_json_accepted
 from api.state import database_of, token_uses_of
 from tracking import organizers, tokens
@@ -16,6 +17,9 @@ from tracking.organizers import Event
 from tracking.tokens import Token
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+# As it is, where a server lets it through, or escaped.
+_NUL = re.compile(rb"\0|%00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +34,12 @@ async def authorize_token(request: Request) -> Token:
     """Checks the token, and that it may use the method, on a path that no organizer owns.
 
     Raises:
-        ApiError: 401, 403, or 406.
+        ApiError: 400, 406, 401 or 403, in this order.
     """
     secret = _read_secret(request)
     async with database_of(request).read() as connection:
         token = _known(await tokens.find(connection, secret))
-    await _allow(request, token, covered=True)
+    _allow(request, token, covered=True)
     return token
 
 
@@ -46,53 +50,67 @@ async def authorize_organizer(request: Request, organizer: str) -> Token:
         organizer: the slug in the path.
 
     Raises:
-        ApiError: 401, 403, or 406.
+        ApiError: 400, 406, 401 or 403, in this order.
     """
     secret = _read_secret(request)
     async with database_of(request).read() as connection:
         token = _known(await tokens.find(connection, secret))
-    await _allow(request, token, covered=token.organizer == organizer)
+    _allow(request, token, covered=token.organizer == organizer)
     return token
 
 
 async def authorize(request: Request, organizer: str, event: str) -> Access:
     """Checks the token, and that it covers the event and the method.
 
-    Runs before anything else of a request is looked at, so that nobody learns by errors what
-    exists (the contract, "Authentication").
+    Runs before the path and the body are looked at, so that nobody learns by errors what exists
+    (the contract, "Authentication").
 
     Args:
         organizer: the organizer's slug in the path.
         event: the event's slug in the path.
 
     Raises:
-        ApiError: 401, 403, or 406.
+        ApiError: 400, 406, 401 or 403, in this order.
     """
     secret = _read_secret(request)
     async with database_of(request).read() as connection:
         token = _known(await tokens.find(connection, secret))
         found = await organizers.find_event(connection, organizer, event)
-    await _allow(request, token, covered=found is not None and token.covers(found))
+    _allow(request, token, covered=found is not None and token.covers(found))
     assert found is not None
     return Access(token, found)
 
 
+async def admit(request: Request, organizer: str, event: str) -> Access:
+    """Authorizes a request that has a handler, and claims its idempotency key.
+
+    Raises:
+        ApiError: as `authorize` does; 400 for a key that is too long.
+        Replay: it was answered before.
+        KeyClaimedError: the first request with its key is being worked on.
+    """
+    access = await authorize(request, organizer, event)
+    await claim_key(request, access.token)
+    return access
+
+
 Identified = Annotated[Token, Depends(authorize_token)]
 OfOrganizer = Annotated[Token, Depends(authorize_organizer)]
-Authorized = Annotated[Access, Depends(authorize)]
+Authorized = Annotated[Access, Depends(admit)]
 
-Guard = Callable[[Request], Awaitable[object]]
+Guard = Callable[[Request], Awaitable[Token]]
 """Authorizes a request by its path's parameters."""
 
 
-async def guard_event(request: Request) -> None:
+async def guard_event(request: Request) -> Token:
     """For paths of an event."""
-    await authorize(request, request.path_params["organizer"], request.path_params["event"])
+    parameters = request.path_params
+    return (await authorize(request, parameters["organizer"], parameters["event"])).token
 
 
-async def guard_organizer(request: Request) -> None:
+async def guard_organizer(request: Request) -> Token:
     """For paths of an organizer."""
-    await authorize_organizer(request, request.path_params["organizer"])
+    return await authorize_organizer(request, request.path_params["organizer"])
 
 
 def _known(token: Token | None) -> Token:
@@ -101,18 +119,17 @@ def _known(token: Token | None) -> Token:
     return token
 
 
-async def _allow(request: Request, token: Token, *, covered: bool) -> None:
+def _allow(request: Request, token: Token, *, covered: bool) -> None:
     token_uses_of(request).note(token)
-    # A refusal is an answer to be kept as well; but what was kept is for those who may ask.
-    kept = await claim_key(request, token)
     if not covered or (token.read_only and request.method not in SAFE_METHODS):
         raise ApiError.forbidden()
-    if kept is not None:
-        raise Replay(kept)
-    require_json_accepted(request.headers)
 
 
 def _read_secret(request: Request) -> str:
+    """The token's secret, when all that comes before it in the order of checks is well."""
+    if _NUL.search(request.scope["query_string"]):
+        raise ApiError.malformed(NULL_CHARACTERS)
+    require_json_accepted(request.headers)
     words = request.headers.get("authorization", "").encode("latin-1").split()
     if not words or words[0].lower() != b"token":
         raise ApiError.not_authenticated("Authentication credentials were not provided.")

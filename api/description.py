@@ -26,9 +26,11 @@ _SECURITY = "token"
 _ABOUT = """\
 Tracking links for events, and how often each was clicked. Compatible with pretix's REST API.
 
-Every path answers `HEAD` where it answers `GET`, and `OPTIONS`. `GET`, `HEAD` and `DELETE` without
-a path's last slash are sent to it with 301. Unknown fields in a body are ignored. A request is
-checked in this order: token (401), permission (403), method (405), existence (404), body.\
+Every path answers `HEAD` where it answers `GET`, and `OPTIONS`. `GET`, `HEAD`, `DELETE` and
+`OPTIONS` without a path's last slash are sent to it with 301; other methods get a 404 that says so.
+Unknown fields in a body are ignored. A request is checked in this order: the path's last slash, a
+NUL in the query (400), `Accept` (406), token (401), permission (403), method (405), existence
+(404), body.\
 """
 _DETAIL: Json = {"$ref": "#/components/schemas/Detail"}
 _FIELD_ERRORS: Json = {"$ref": "#/components/schemas/FieldErrors"}
@@ -259,7 +261,9 @@ def _errors(path: str, method: str, operation: Operation) -> Iterator[tuple[str,
         yield "404", _problem("There is no such page, or nothing with this id here.", _DETAIL)
     elif "{id}" in path:
         yield "404", _problem("There is nothing with this id here.", _DETAIL)
-    if operation.writes is not None:
+    if operation.writes is None:
+        yield "400", _problem("The query holds a NUL.", _DETAIL)
+    else:
         yield "400", _problem("The body can't be read, or its fields.", _FIELD_ERRORS, _DETAIL)
         yield "413", _problem(f"The body has more than {MAX_BYTES} bytes.", _DETAIL)
         yield "415", _problem("The body's media type is none of these.", _DETAIL)

@@ -19,6 +19,7 @@ FieldErrors = dict[str, list[str]]
 """Messages by field, all wrong fields of a body together."""
 
 NON_FIELD_ERRORS = "non_field_errors"
+NULL_CHARACTERS = "Null characters are not allowed."
 CODE_TAKEN: FieldErrors = {"code": ["campaign with this code already exists."]}
 RETRY_AFTER = 5
 """Seconds after which asking again may help: longer than most locks, and most requests, last."""

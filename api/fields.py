@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from api import spellings
-from api.errors import ApiError, FieldErrors
+from api.errors import NULL_CHARACTERS, ApiError, FieldErrors
 from api.numbers import MAX_INTEGER, MIN_INTEGER, whole_number
 from tracking import campaigns, languages, orders, urls
 from tracking.languages import InvalidTextError
@@ -29,7 +29,6 @@ _REQUIRED = "This field is required."
 _NULL = "This field may not be null."
 _BLANK = "This field may not be blank."
 _NOT_TEXT = "Not a valid string."
-_NULL_CHARACTERS = "Null characters are not allowed."
 _NOT_INTEGER = "A valid integer is required."
 _NOT_BOOLEAN = "Must be a valid boolean."
 
@@ -137,7 +136,7 @@ def _refuse_null(value: object) -> None:
 def _check_characters(text: str) -> None:
     """Refuses characters that SQL databases or UTF-8 can't hold."""
     if "\0" in text:
-        raise _invalid(_NULL_CHARACTERS)
+        raise _invalid(NULL_CHARACTERS)
     surrogate = _SURROGATE.search(text)
     if surrogate:
         point = ord(surrogate[0])

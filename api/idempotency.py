@@ -1,7 +1,9 @@
 """`X-Idempotency-Key` (the contract, "Idempotency"): a request that is repeated is done once.
 
-The check of the token claims the key; a write keeps its answer within its own transaction
-(api/writing.py); what nothing was written for is kept or given up here, around all handlers.
+A request that its token allows, and that has a handler, claims its key; a write keeps its answer
+within its own transaction (api/writing.py); what nothing was written for is kept or given up here,
+around all handlers. What was refused before that, by its head or its token alone, is refused again
+whenever it is repeated: nothing need be kept for it, and nobody who may not write makes us write.
 """
 
 from dataclasses import dataclass, field
@@ -35,28 +37,40 @@ class Replay(Exception):  # noqa: N818 - no error: the request was answered befo
         self.kept = kept
 
 
-async def claim_key(request: Request, token: Token) -> Answer | None:
+async def claim_key(request: Request, token: Token) -> None:
     """Claims the request's key, if it has one and its method is for keys.
-
-    Returns:
-        What the first request with this token and key was answered; None when this is the first.
 
     Raises:
         ApiError: 400, the key is too long.
-        KeyClaimedError: the first is being worked on.
+        KeyClaimedError: the first request with this token and key is being worked on.
+        Replay: the first was answered.
     """
     key = _key(request.method, request.headers)
     if not key:
-        return None
+        return
     if len(key) > MAX_LENGTH:
         detail = f"Ensure that {HEADER} has no more than {MAX_LENGTH} characters."
         raise ApiError.malformed(detail)
     async with database_of(request).write() as transaction:
         found = await idempotency.claim(transaction, token.id, key)
     if isinstance(found, Answer):
-        return found
+        raise Replay(found)
     request.state.claim = found
-    return None
+
+
+async def replay_kept(request: Request, token: Token) -> None:
+    """Repeats what was answered to the first request with the key, for one without a handler.
+
+    Raises:
+        Replay: there was one, and it was answered.
+    """
+    key = _key(request.method, request.headers)
+    if not key:
+        return
+    async with database_of(request).read() as transaction:
+        found = await idempotency.find(transaction, token.id, key)
+    if found is not None:
+        raise Replay(found)
 
 
 async def keep_written(request: Request, transaction: Transaction, response: Response) -> None:

@@ -16,11 +16,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.auth import Guard, guard_event
 from api.body import MEDIA_TYPES
 from api.errors import ApiError
+from api.idempotency import replay_kept
 from api.negotiation import JSON
 from api.parameters import Parameter
 
 # The contract, "Slash": other methods are not redirected, as a client may drop their body.
-_REDIRECTED_METHODS = frozenset({"GET", "HEAD", "DELETE"})
+_REDIRECTED_METHODS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +115,9 @@ class OtherMethods:
         """Answers as an ASGI application."""
         scope["route"] = self  # FastAPI notes its own routes only
         request = Request(scope, receive, send)
-        await self.guard(request)
+        token = await self.guard(request)
         if request.method != "OPTIONS":
+            await replay_kept(request, token)
             raise ApiError.method_not_allowed(request.method)
         response = JSONResponse(
             {"name": self.name, "description": "", "renders": [JSON], "parses": MEDIA_TYPES}
@@ -150,17 +152,20 @@ class RoutedHeaders:
 
 @dataclass(frozen=True, slots=True)
 class Unrouted:
-    """Answers paths without a route: 301 when only the last slash is missing, 404 otherwise."""
+    """Answers paths without a route: 301 when only the last slash is missing, 404 otherwise.
+
+    Methods that may have a body get a 404 for the slash as well, which names it.
+    """
 
     router: Router
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers as an ASGI application."""
         path = f"{scope['path']}/"
-        if scope["method"] not in _REDIRECTED_METHODS or not self._is_routed(
-            {**scope, "path": path}
-        ):
+        if not self._is_routed({**scope, "path": path}):
             raise ApiError.not_found()
+        if scope["method"] not in _REDIRECTED_METHODS:
+            raise ApiError.not_found("Not found. The path must end with a slash.")
         query = scope["query_string"].decode("latin-1")
         location = quote(path) + (f"?{query}" if query else "")
         await Response(status_code=301, headers={"Location": location})(scope, receive, send)

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, and_, delete, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracking.database import upsert
@@ -60,18 +60,23 @@ async def claim(connection: AsyncConnection, token_id: int, key: str) -> Claim |
         return claim
     query = select(idempotency_keys).where(*_named(token_id, key))
     row = (await connection.execute(query)).mappings().one()
-    answered = row["status"] is not None
-    # A clock that stepped back does not make a claim last longer.
-    age = now - row["changed_at"] if answered else abs(now - row["changed_at"])
-    if age >= (KEPT_SECONDS if answered else _CLAIMED_SECONDS):
+    if _is_over(row, now):
         await connection.execute(
             update(idempotency_keys).where(*_named(token_id, key)).values(**claimed)
         )
         return claim
-    if not answered:
+    if row["status"] is None:
         raise KeyClaimedError(claim.key)
-    headers = tuple((name, value) for name, value in row["headers"])
-    return Answer(row["status"], headers, row["body"])
+    return _answer(row)
+
+
+async def find(connection: AsyncConnection, token_id: int, key: str) -> Answer | None:
+    """What was answered to the first request with the token's key; None = nothing, as yet."""
+    query = select(idempotency_keys).where(*_named(token_id, key))
+    row = (await connection.execute(query)).mappings().one_or_none()
+    if row is None or row["status"] is None or _is_over(row, time.time()):
+        return None
+    return _answer(row)
 
 
 async def keep(connection: AsyncConnection, claim: Claim, answer: Answer) -> None:
@@ -106,6 +111,19 @@ async def forget(connection: AsyncConnection, before: float) -> None:
         before: seconds since the epoch.
     """
     await connection.execute(delete(idempotency_keys).where(idempotency_keys.c.changed_at < before))
+
+
+def _is_over(row: RowMapping, now: float) -> bool:
+    """Whether the key is as new again: its answer was kept long enough, or its owner is gone."""
+    if row["status"] is not None:
+        return bool(now - row["changed_at"] >= KEPT_SECONDS)
+    # A clock that stepped back does not make a claim last longer.
+    return bool(abs(now - row["changed_at"]) >= _CLAIMED_SECONDS)
+
+
+def _answer(row: RowMapping) -> Answer:
+    headers = tuple((name, value) for name, value in row["headers"])
+    return Answer(row["status"], headers, row["body"])
 
 
 def _named(token_id: int, key: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -190,15 +190,63 @@ async def test_who_is_unknown_leaves_no_key(shop: Shop) -> None:
         assert response.status_code == 404
 
 
-async def test_a_refusal_is_kept_but_hides_what_was_kept(shop: Shop) -> None:
-    """403 is an answer like others; where a token may not ask, no answer is repeated."""
-    headers = {KEY: f"read-{shop.slug}", "Authorization": f"Token {shop.organizer.read_only}"}
-    refused = await shop.client.post("campaigns/", json=BODY, headers=headers)
-    assert (refused.status_code, refused.json()) == (403, FORBIDDEN)
-    kept = sql(
-        shop.served.file, "SELECT status FROM idempotency_keys WHERE key = ?", f"read-{shop.slug}"
-    )
-    assert kept == [(403,)]
+@dataclass(frozen=True)
+class Refusal:
+    """A request that never comes to its handler, and its status."""
+
+    status: int
+    token: str = "full"
+    method: str = "POST"
+    path: str = "campaigns/"
+    accept: str = "*/*"
+
+
+REFUSALS = {
+    "401": Refusal(401, token="revoked"),
+    "403, read-only": Refusal(403, token="read_only"),
+    "403, read-only and a wrong method": Refusal(403, token="read_only", method="PUT"),
+    "403, another event": Refusal(403, token="spring_only"),
+    "403, another organizer": Refusal(403, token="stranger"),
+    "403, no such event": Refusal(403, path="../none/campaigns/"),
+    "404, no such path": Refusal(404, path="none/"),
+    "404, no slash": Refusal(404, path="campaigns"),
+    "405": Refusal(405, method="DELETE"),
+    "405 of an organizer": Refusal(405, path="../../"),
+    "406": Refusal(406, accept="text/html"),
+    "400, a NUL": Refusal(400, path="campaigns/?x=%00"),
+}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS)
+async def test_a_refused_request_writes_nothing(shop: Shop, refusal: Refusal) -> None:
+    """However many keys it comes with; it is refused again by itself."""
+    token = getattr(shop.organizer, refusal.token)
+    with shop.served.unchanged():
+        for key in ("a", "b", "b"):
+            headers = {
+                "Authorization": f"Token {token}",
+                "Accept": refusal.accept,
+                KEY: f"{shop.slug}-{key}",
+            }
+            response = await shop.client.request(
+                refusal.method, refusal.path, json=BODY, headers=headers
+            )
+            assert response.status_code == refusal.status
+
+
+async def test_a_kept_answer_comes_before_405(shop: Shop) -> None:
+    """The key decides, also where the method has no handler; while it is kept."""
+    key = f"method-{shop.slug}"
+    made = await shop.client.post("campaigns/", json=BODY, headers={KEY: key})
+    for path in ("campaigns/", "../", "../../"):
+        repeated = await shop.client.put(path, json=BODY, headers={KEY: key})
+        assert (repeated.status_code, repeated.json()) == (201, made.json())
+    await age(shop.served.file, key, 24 * HOUR)
+    assert (await shop.client.put("campaigns/", json=BODY, headers={KEY: key})).status_code == 405
+
+
+async def test_where_a_token_may_not_ask_no_answer_is_repeated(shop: Shop) -> None:
+    """A key does not open what the token keeps closed."""
     mine = {KEY: f"mine-{shop.slug}"}
     assert (await shop.client.post("campaigns/", json=BODY, headers=mine)).status_code == 201
     with shop.served.unchanged():

@@ -49,7 +49,7 @@ QUERIES = {
     "leading zeros": Query("page=02&page_size=03", (3, 5), previous="page_size=03"),
     **{
         f"size {size}": Query(f"page_size={size}", (0, 5))
-        for size in ("0", "-1", "51", "9" * 5000, "x", "", "1.5", "1e0", "%00", "%D9%A3")
+        for size in ("0", "-1", "51", "9" * 5000, "x", "", "1.5", "1e0", "%D9%A3")
     },
 }
 
@@ -75,7 +75,7 @@ async def test_a_page_and_its_links(shop: Shop, case: Query) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["0", "-1", "4", "x", "Last", "1.0", "9" * 5000, "%00", "%D9%A3", "1_0", "%ff"]
+    "page", ["0", "-1", "4", "x", "Last", "1.0", "9" * 5000, "%D9%A3", "1_0", "%ff"]
 )
 async def test_a_page_that_does_not_exist_is_404(shop: Shop, page: str) -> None:
     """Out of range or no number: "Invalid page."."""
