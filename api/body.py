@@ -2,14 +2,17 @@
 
 import json
 import math
+import re
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
 from python_multipart.multipart import parse_options_header
+from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from api.charsets import codec_of
 from api.errors import NON_FIELD_ERRORS, ApiError
 from api.negotiation import JSON
 
@@ -19,13 +22,15 @@ MULTIPART = "multipart/form-data"
 MEDIA_TYPES = (JSON, FORM, MULTIPART)
 
 _MAX_FORM_FIELDS = 1000
+# RFC 2046, section 5.1.1.
+_BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
 
 
 async def read_body(request: Request) -> Mapping[str, Any]:
     """Reads the fields of a body: JSON, or a form, whose values are strings.
 
     A name that comes twice counts as it came last. No body at all is an empty object, whatever its
-    media type.
+    media type. Text is in the charset that the media type names (api/charsets.py).
 
     Raises:
         ApiError: 400, 413 or 415.
@@ -35,13 +40,14 @@ async def read_body(request: Request) -> Mapping[str, Any]:
         return {}
     content_type = request.headers.get("content-type", "")
     media_type, options = parse_options_header(content_type)
+    codec = codec_of(options.get(b"charset", b""))
     match media_type.decode("latin-1").lower():
         case "application/json":
-            return _parse_json(content)
+            return _parse_json(content, codec)
         case "application/x-www-form-urlencoded":
-            return _parse_form(content)
+            return _parse_form(content, codec)
         case "multipart/form-data":
-            return await _parse_multipart(request, content, options)
+            return await _parse_multipart(content, options.get(b"boundary", b""), codec)
         case _:
             raise ApiError.unsupported_media_type(content_type)
 
@@ -56,10 +62,10 @@ async def _read_bytes(request: Request) -> bytes:
     return bytes(content)
 
 
-def _parse_json(content: bytes) -> Mapping[str, Any]:
+def _parse_json(content: bytes, codec: str) -> Mapping[str, Any]:
     try:
         value = json.loads(
-            content.decode(),
+            content.decode(codec),
             parse_constant=_refuse_constant,
             parse_float=_read_float,
             parse_int=_read_int,
@@ -68,6 +74,8 @@ def _parse_json(content: bytes) -> Mapping[str, Any]:
         raise ApiError.malformed("JSON parse error - nested too deeply") from None
     except ValueError as error:
         raise ApiError.malformed(f"JSON parse error - {error}") from None
+    if value is None:
+        raise ApiError.invalid({NON_FIELD_ERRORS: ["No data provided"]})
     if not isinstance(value, dict):
         name = type(value).__name__
         message = f"Invalid data. Expected a dictionary, but got {name}."
@@ -94,12 +102,13 @@ def _read_int(text: str) -> int:
         raise ValueError("a number has too many digits") from None
 
 
-def _parse_form(content: bytes) -> Mapping[str, Any]:
+def _parse_form(content: bytes, codec: str) -> Mapping[str, Any]:
     try:
         pairs = parse_qsl(
-            content.decode(),
+            content.decode(codec),
             keep_blank_values=True,
             max_num_fields=_MAX_FORM_FIELDS,
+            encoding=codec,
             errors="strict",
         )
     except ValueError as error:
@@ -107,23 +116,30 @@ def _parse_form(content: bytes) -> Mapping[str, Any]:
     return dict(pairs)
 
 
-async def _parse_multipart(
-    request: Request, content: bytes, options: Mapping[bytes, bytes]
-) -> Mapping[str, Any]:
-    # The parser would take any codec that Python has, some of them slow.
-    charset = options.get(b"charset", b"utf-8").lower()
-    if charset not in {b"utf-8", b"utf8", b"us-ascii"}:
-        raise ApiError.malformed("Multipart form parse error - the charset must be UTF-8")
+async def _parse_multipart(content: bytes, boundary: bytes, codec: str) -> Mapping[str, Any]:
+    if not _BOUNDARY.fullmatch(boundary):
+        raise ApiError.malformed("Multipart form parse error - the boundary is missing or wrong")
+    # The parser takes what does not fit a charset for Latin-1, and any codec that Python has. So it
+    # is told Latin-1, which keeps every byte.
+    content_type = f'{MULTIPART}; boundary="{boundary.decode("ascii")}"; charset=latin-1'
     parser = MultiPartParser(
-        request.headers, _once(content), max_files=_MAX_FORM_FIELDS, max_fields=_MAX_FORM_FIELDS
+        Headers({"Content-Type": content_type}),
+        _once(content),
+        max_files=_MAX_FORM_FIELDS,
+        max_fields=_MAX_FORM_FIELDS,
     )
     try:
         form = await parser.parse()
+        await form.close()
+        # A file stays an object that no field takes for text.
+        return {
+            name: value.encode("latin-1").decode(codec) if isinstance(value, str) else value
+            for name, value in form.multi_items()
+        }
     except MultiPartException as error:
         raise ApiError.malformed(f"Multipart form parse error - {error.message}") from None
-    await form.close()
-    # A file stays an object that no field takes for text.
-    return dict(form.multi_items())
+    except UnicodeDecodeError as error:
+        raise ApiError.malformed(f"Multipart form parse error - {error}") from None
 
 
 async def _once(content: bytes) -> AsyncGenerator[bytes, None]:

@@ -90,6 +90,7 @@ def _unsupported(content_type: str) -> dict[str, str]:
     return {"detail": f'Unsupported media type "{content_type}" in request.'}
 
 
+NO_DATA = {"non_field_errors": ["No data provided"]}
 NAME_REQUIRED = {"name": ["This field is required."]}
 
 WRONG = {
@@ -136,7 +137,8 @@ WRONG = {
     "JSON, an integer": Wrong(JSON, b"1", 400, _no_object("int")),
     "JSON, a float": Wrong(JSON, b"1.5", 400, _no_object("float")),
     "JSON, true": Wrong(JSON, b"true", 400, _no_object("bool")),
-    "JSON, null": Wrong(JSON, b"null", 400, _no_object("NoneType")),
+    "JSON, null": Wrong(JSON, b"null", 400, NO_DATA),
+    "JSON, null in white space": Wrong(JSON, b" null\n", 400, NO_DATA),
     "JSON, nothing": Wrong(JSON, b"", 400, NAME_REQUIRED),
     "JSON, an empty object": Wrong(JSON, b"{}", 400, NAME_REQUIRED),
     "nothing at all": Wrong(None, b"", 400, NAME_REQUIRED),
@@ -170,11 +172,17 @@ WRONG = {
     "multipart, a part without a name": Wrong(
         MULTIPART, b"--b\r\n\r\na\r\n--b--\r\n", 400, _malformed("Multipart form parse error - …")
     ),
-    "multipart, another charset": Wrong(
-        f"{MULTIPART}; charset=idna",
+    "multipart, no UTF-8": Wrong(
+        MULTIPART,
+        _part("name", b"\xe4") + b"--b--\r\n",
+        400,
+        _malformed("Multipart form parse error - 'utf-8' codec …"),
+    ),
+    "multipart, a boundary that none may be": Wrong(
+        'multipart/form-data; boundary="b\\"; charset=utf-16"',
         _part("name", b"a") + b"--b--\r\n",
         400,
-        _malformed("Multipart form parse error - the charset must be UTF-8"),
+        _malformed("Multipart form parse error - the boundary is missing or wrong"),
     ),
     "multipart, too many": Wrong(
         MULTIPART,
@@ -211,11 +219,12 @@ async def test_a_wrong_body_is_told_as_json(shop: Shop, case: Wrong) -> None:
 async def test_a_wrong_body_is_told_for_items_too(shop: Shop, method: str) -> None:
     """PUT and PATCH read bodies as POST does."""
     made = await shop.category()
-    with shop.served.unchanged():
-        response = await shop.client.request(
-            method, f"categories/{made['id']}/", content=b"[]", headers={"Content-Type": JSON}
-        )
-    assert (response.status_code, response.json()) == (400, _no_object("list"))
+    for content, errors in ((b"[]", _no_object("list")), (b"null", NO_DATA)):
+        with shop.served.unchanged():
+            response = await shop.client.request(
+                method, f"categories/{made['id']}/", content=content, headers={"Content-Type": JSON}
+            )
+        assert (response.status_code, response.json()) == (400, errors)
 
 
 async def test_a_patch_without_a_body_changes_nothing(shop: Shop) -> None:
