@@ -9,14 +9,14 @@ UTF_8 = "utf_8"
 # Each makes text of bytes, in C. Python has others that don't: `zip`, `base64`, `idna` (which takes
 # minutes for a label of a megabyte), `unicode_escape`; and UTF-7, which hides characters.
 _TEXT = frozenset(
-    (
-        UTF_8,
-        *["ascii", "latin_1", "utf_8_sig", "utf_16", "utf_16_be", "utf_16_le", "utf_32", "utf_32_be", "utf_32_le"],
+    {
+        *(UTF_8, "utf_8_sig", "utf_16", "utf_16_be", "utf_16_le", "utf_32", "utf_32_be"),
+        *("utf_32_le", "ascii", "latin_1", "koi8_r", "koi8_u", "mac_roman", "mac_cyrillic"),
+        *("tis_620", "gb2312", "gbk", "gb18030", "big5", "big5hkscs", "euc_jp", "shift_jis"),
+        *("cp932", "iso2022_jp", "euc_kr", "cp949"),
         *(f"iso8859_{part}" for part in (*range(2, 12), *range(13, 17))),
         *(f"cp{page}" for page in (437, 850, 852, 866, 874, *range(1250, 1259))),
-        *["koi8_r", "koi8_u", "mac_roman", "mac_cyrillic", "tis_620"],
-        *["gb2312", "gbk", "gb18030", "big5", "big5hkscs", "euc_jp", "shift_jis", "cp932", "iso2022_jp", "euc_kr", "cp949"],
-    )
+    }
 )
 _NEITHER_LETTER_NOR_DIGIT = re.compile("[^a-z0-9]+")
 
