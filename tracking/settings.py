@@ -155,6 +155,11 @@ class Settings(BaseSettings):
     redis_url: Annotated[str, AfterValidator(_redis_url)] | None = Field(
         None, description="URL of a Redis server; unset = the embedded one."
     )
+    redis_server: Path | None = Field(
+        None,
+        description="Program of the embedded server, Redis 6.2 or later or Valkey; unset = the "
+        "Valkey that comes along.",
+    )
     shop_url: Annotated[str, AfterValidator(_shop_url)] = Field(
         "/{organizer}/{event}/",
         description="Ticket shop of events that have none of their own.",

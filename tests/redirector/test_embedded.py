@@ -6,12 +6,30 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import RedisError
 
+from redirector.batches import NumberedBatch
+from redirector.channel import Channel
+from redirector.counters import connection_pool
+from redirector.flusher import Flusher
 from tests.processes import failure, finished, started
+from tests.redirector.older_servers import COUNTS, REDIS_6_2, REDIS_7_0, WRITER
 from tests.waiting import until
+from tracking import campaigns, clicks
+from tracking.database import Database
+from tracking.organizers import ensure_event
+from tracking.settings import Settings
 
 MODULE = "redirector.embedded"
+
+
+@pytest.fixture
+async def campaign(database: Database) -> int:
+    """The id of a campaign."""
+    async with database.write() as connection:
+        event = await ensure_event(connection, "acme", "summer")
+        return (await campaigns.create(connection, event.id, description="", code="a")).id
 
 
 def client(directory: Path) -> Redis:
@@ -112,3 +130,63 @@ def test_it_waits_where_another_server_is_configured(short_dir: Path) -> None:
         finished(process)
     assert process.returncode == 0
     assert not (short_dir / "redis").exists()
+
+
+@pytest.mark.parametrize("left", [REDIS_6_2, REDIS_7_0], ids=["Redis 6.2", "Redis 7.0"])
+async def test_it_takes_over_what_an_older_server_left(
+    short_dir: Path, database: Database, campaign: int, left: dict[str, bytes]
+) -> None:
+    """Not a click is lost: what waited is flushed, and the writer's spool is not sent again."""
+    assert campaign == 1
+    for name, content in left.items():
+        file = short_dir / "redis" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    settings = Settings(data_dir=short_dir, redis_url=None)
+    with started(MODULE, DATA_DIR=str(short_dir)) as process:
+        assert process.stderr is not None
+        assert "starting Valkey 9." in process.stderr.readline()
+        await answering(short_dir)
+        pool = connection_pool(settings, client_name="test")
+        redis = AsyncRedis(connection_pool=pool)
+        channel = Channel.of(settings)
+        # The last batch once more, as from a spool, and one that is new.
+        again = NumberedBatch(2, {"1:500001:human": 5})
+        new = NumberedBatch(3, {"1:500001:human": 10})
+        assert await channel.add(WRITER, 2, [again, new]) == 3
+        flusher = Flusher(redis, database)
+        while await flusher.flush():
+            pass
+        await channel.close()
+        await redis.aclose()
+        await pool.disconnect()
+    async with database.read() as connection:
+        counted = await clicks.ledger(connection)
+    assert counted.hourly_sum == sum(COUNTS.values()) + 10
+
+
+def test_it_does_not_start_on_what_it_can_not_read(short_dir: Path) -> None:
+    """A line says who wrote it and what to do; the data is as it was."""
+    for name, content in {
+        **REDIS_7_0,
+        "appendonlydir/appendonly.aof.2.base.rdb": b"REDIS0012",
+    }.items():
+        file = short_dir / "redis" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    before = {path: path.read_bytes() for path in (short_dir / "redis" / "appendonlydir").iterdir()}
+    status, log = failure(MODULE, DATA_DIR=str(short_dir))
+    assert status == 1
+    assert log.count("\n") == 1
+    assert "was written by Redis 7.4 or later, which Valkey 9." in log
+    assert "name a server that can in the setting REDIS_SERVER" in log
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_server_that_is_none_is_a_wrong_setting(short_dir: Path) -> None:
+    """Status 2, and the setting's name."""
+    status, log = failure(MODULE, DATA_DIR=str(short_dir), REDIS_SERVER="/bin/false")
+    assert (status, log) == (
+        2,
+        "redis: REDIS_SERVER: /bin/false is no Redis and no Valkey server\n",
+    )
