@@ -69,6 +69,7 @@ def create_event(
     name: Annotated[
         str | None,
         typer.Option(
+            "--name",  # said here, as this typer takes a metavar of the same letters for it
             metavar="NAME",
             help='The event\'s name, "" for its slug. Left out: as it was.',
             parser=_printable,
@@ -102,6 +103,7 @@ def create_token(
     event: Annotated[
         list[str] | None,
         typer.Option(
+            "--event",
             metavar="EVENT",
             help="Slug of an event it covers; repeat for more. Left out: all, later ones too.",
             parser=_printable,
@@ -110,7 +112,9 @@ def create_token(
     read_only: Annotated[bool, typer.Option("--read-only", help="It may not write.")] = False,
     name: Annotated[
         str,
-        typer.Option(metavar="NAME", help="Who it is for; the list shows it.", parser=_printable),
+        typer.Option(
+            "--name", metavar="NAME", help="Who it is for; the list shows it.", parser=_printable
+        ),
     ] = "",
 ) -> None:
     """Make a token and print it: it can't be shown again."""
