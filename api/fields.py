@@ -21,7 +21,7 @@ from pydantic_core import PydanticCustomError
 from api import spellings
 from api.errors import NULL_CHARACTERS, ApiError, FieldErrors
 from api.numbers import MAX_INTEGER, MIN_INTEGER, whole_number
-from tracking import campaigns, languages, orders, urls
+from tracking import languages, links, orders, urls
 from tracking.languages import InvalidTextError
 from tracking.urls import InvalidUrlError
 
@@ -66,7 +66,7 @@ def _read_line_or_blank(value: object) -> str:
 
 def _read_code(value: object) -> str:
     code = _read_text(value, _CODE_LENGTH)
-    if not campaigns.CODE.fullmatch(code):
+    if not links.CODE.fullmatch(code):
         raise _invalid("Only the letters A-Z and a-z, digits, underscores and dashes are allowed.")
     return code
 
@@ -162,9 +162,7 @@ OptionalLine = Annotated[
 OptionalCode = Annotated[
     str | None,
     _reads(_read_code, spellings.CODE),
-    WithJsonSchema(
-        {"type": "string", "pattern": f"^{campaigns.CODE.pattern}$"}, mode="serialization"
-    ),
+    WithJsonSchema({"type": "string", "pattern": f"^{links.CODE.pattern}$"}, mode="serialization"),
 ]
 OrderCode = Annotated[
     str,

@@ -6,7 +6,7 @@
 from typing import Any
 
 from api.numbers import MAX_INTEGER, MIN_INTEGER
-from tracking import campaigns, orders, urls
+from tracking import links, orders, urls
 from tracking.languages import LOCALES, MAX_LENGTH
 
 Schema = dict[str, Any]
@@ -42,7 +42,7 @@ def _any_of(*schemas: Schema) -> Schema:
 
 
 CODE = _any_of(
-    {"type": "string", "pattern": f"^{campaigns.CODE.pattern}$"},
+    {"type": "string", "pattern": f"^{links.CODE.pattern}$"},
     {"type": "integer", "description": "Taken as text."},
 )
 ORDER_CODE = _any_of(

@@ -5,6 +5,8 @@ from typing import Final
 
 from redirector.redirect import Rules, destination_of
 from tracking.campaigns import Link
+from tracking.links import STICKING
+from tracking.urls import PRINTABLE
 
 # Status line, `Date` and whatever else uvicorn puts first stand before this; the Starlette lane
 # makes the same bytes of `_redirect` in redirector/app.py.
@@ -14,8 +16,15 @@ _REST = "\r\ncache-control: no-store\r\ncontent-length: 0\r\n\r\n"
 # How the request line of every request ends that the express lane answers.
 VERSION: Final = b" HTTP/1.1"
 
-# Printable ASCII without the space and the number sign, which begins a fragment.
-_QUERY = re.compile(rb"[!-\"$-~]+")
+# Printable ASCII without the space and the number sign, which begins a fragment; and something in
+# it that does not only stick to a pasted link. What is percent-encoded may be such.
+_STUCK = {character for character in PRINTABLE if character in f"{STICKING}/"}
+_MEANT = set(PRINTABLE) - _STUCK - {"#", "%"}
+_QUERY = re.compile(
+    '[{}]*[{}][!-"$-~]*'.format(
+        *(re.escape("".join(sorted(each))) for each in (_STUCK, _MEANT))
+    ).encode()
+)
 
 
 class ReadyAnswer:
@@ -44,7 +53,8 @@ class ReadyAnswer:
         """From `Location` to the end, for a request with this query.
 
         Returns:
-            None when it holds what is not sent on as it is, or would end the query.
+            None when it holds what is not sent on as it is, would end the query, or might mean
+            nothing.
         """
         if _QUERY.fullmatch(query) is None:
             return None

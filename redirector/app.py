@@ -20,14 +20,15 @@ from redirector.recorder import Recorder
 from redirector.redirect import (
     READING_METHODS,
     LinkRequest,
+    Postponement,
     Redirect,
     Refusal,
     Rules,
     decide,
-    parse_path,
 )
 from tracking.database import Database
 from tracking.errors import DatabaseUnavailableError
+from tracking.links import parse_path
 from tracking.settings import Settings
 
 # How long a stopping process waits for the last clicks to be in Redis or on disk.
@@ -60,7 +61,7 @@ def create_app(settings: Settings) -> Starlette:
             Channel.of(settings), database, settings.spool_dir, settings.commit_timeout
         )
         adopter = Adopter(Channel.of(settings), database, settings.spool_dir)
-        rules = Rules(settings.shop_url, settings.forward_query)
+        rules = Rules(settings.shop_url, settings.forward_query, settings.public_origin)
         app.state.service = Service(links, recorder, rules)
         await recorder.start()
         feed = start_vital(links.follow_changes())
@@ -98,6 +99,8 @@ async def follow_link(request: Request) -> Response:
     path = parse_path(request.scope["raw_path"])
     if path is None:
         return _refuse(Refusal.NOT_FOUND)
+    if request.method not in READING_METHODS:
+        return _refuse(Refusal.METHOD_NOT_ALLOWED)
     try:
         link = await service.links.find(path.code)
     except DatabaseUnavailableError:
@@ -105,14 +108,14 @@ async def follow_link(request: Request) -> Response:
             "Links can't be looked up now.\n", 503, {"Retry-After": "1", **_NO_STORE}
         )
     asked = LinkRequest(
-        request.method, path, request.scope["query_string"], audience_of(request.headers)
+        request.method, path, request.scope["query_string"], audience_of(request.headers.items())
     )
     decision = decide(asked, link, service.rules)
     if isinstance(decision, Refusal):
         return _refuse(decision)
     if decision.click is not None:
         await service.recorder.count(decision.click.campaign_id, decision.click.audience)
-    return _redirect(decision)
+    return _postpone() if isinstance(decision, Postponement) else _redirect(decision)
 
 
 async def health(request: Request) -> Response:
@@ -140,6 +143,10 @@ async def health(request: Request) -> Response:
 
 def _redirect(redirect: Redirect) -> Response:
     return Response(status_code=302, headers={"Location": redirect.location, **_NO_STORE})
+
+
+def _postpone() -> Response:
+    return Response(status_code=503, headers=_NO_STORE)
 
 
 def _refuse(refusal: Refusal) -> Response:

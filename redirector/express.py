@@ -21,9 +21,10 @@ from redirector.answers import VERSION
 from redirector.audience import AUDIENCE_HEADERS, audience_of
 from redirector.links import KnownLink, Links
 from redirector.recorder import Recorder
-from redirector.redirect import Rules, parse_path
+from redirector.redirect import Rules
 from tracking.campaigns import Link
 from tracking.clicks import Audience
+from tracking.links import parse_path
 
 Asked = asyncio.Future[Link | None]
 """What SQL is asked for."""
@@ -157,11 +158,13 @@ def audience_of_head(head: bytes) -> Audience | None:
     """Who is asking, by a request's head.
 
     Returns:
-        None when this is not the head of a plain request that keeps its connection.
+        None when this is not the head of a plain request that keeps its connection and is to be
+        led on.
     """
     text = "\n" + head.decode("latin-1")
     if _PLAIN_HEAD.fullmatch(text) is None or _SPECIAL_FIELD.search(text) is not None:
         return None
-    # Of a field that is there twice, the first counts.
-    fields = reversed(_AUDIENCE_FIELD.findall(text))
-    return audience_of({name.lower(): value for name, value in fields})
+    fields = _AUDIENCE_FIELD.findall(text)
+    audience = audience_of((name.lower(), value) for name, value in fields)
+    # Who looks ahead is not led on.
+    return None if audience is Audience.PREFETCH else audience

@@ -21,7 +21,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from redirector.express import STATE_KEY, Asked, Express
-from redirector.redirect import PRINTABLE
+from tracking.urls import PRINTABLE
 
 _REQUEST_LINE = re.compile(rb"(?P<method>[A-Z]+ )(?P<url>[^ \r\n]+)(?P<version> HTTP/1\.[01]\r?\n)")
 

@@ -3,34 +3,16 @@
 Pure: no clock, no network, no settings but the ones handed in. Whoever answers requests calls it.
 """
 
-import re
 from dataclasses import dataclass
 from enum import Enum
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote
 
-from tracking.campaigns import CODE, Link
+from tracking.campaigns import Link
 from tracking.clicks import Audience
-from tracking.urls import shop_of
+from tracking.links import LinkPath, only_sticks, own_link
+from tracking.urls import PRINTABLE, location_of, shop_of
 
 READING_METHODS = ("GET", "HEAD")
-
-# Two slugs of 50 characters, a code of 64, and every character of them percent-encoded, fit.
-_MAX_PATH = 600
-_PATH = re.compile(rb"/([^/]+)/([^/]+)/c/([^/]+)/?")
-_SLUG = re.compile(r"[A-Za-z0-9._-]+")
-
-# What may stand in a Location as it is: printable ASCII (RFC 3986 allows less; what a client stored
-# or sent is passed on to the letter).
-PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
-
-
-@dataclass(frozen=True, slots=True)
-class LinkPath:
-    """What the path of a tracking link names."""
-
-    organizer: str
-    event: str
-    code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,39 +71,33 @@ class Redirect:
 
 
 @dataclass(frozen=True, slots=True)
+class Postponement:
+    """An answer to who only looks ahead: the person who clicks will ask again.
+
+    Attributes:
+        click: what to count before the answer.
+    """
+
+    click: Click
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
-    """The settings that a decision depends on."""
+    """The settings that a decision depends on.
+
+    Attributes:
+        public_origin: what links of this server begin with, without a slash at the end.
+    """
 
     shop_url: str
     forward_query: bool
+    public_origin: str
 
 
-def parse_path(raw_path: bytes) -> LinkPath | None:
-    """Reads `/<organizer>/<event>/c/<code>`, with or without the last slash.
-
-    Args:
-        raw_path: as the client sent it. It is split before it is decoded, so that an encoded slash
-            is none; encoded letters are the letters (RFC 3986, 6.2.2.2).
-
-    Returns:
-        None when no link can have this path.
-    """
-    if len(raw_path) > _MAX_PATH:
-        return None
-    match = _PATH.fullmatch(raw_path)
-    if match is None:
-        return None
-    try:
-        organizer, event, code = (unquote_to_bytes(part).decode("ascii") for part in match.groups())
-    except UnicodeDecodeError:
-        return None
-    if not (_SLUG.fullmatch(organizer) and _SLUG.fullmatch(event) and CODE.fullmatch(code)):
-        return None
-    return LinkPath(organizer, event, code)
-
-
-def decide(request: LinkRequest, link: Link | None, rules: Rules) -> Redirect | Refusal:
-    """Decides about a request for a link (the contract, "Redirects").
+def decide(
+    request: LinkRequest, link: Link | None, rules: Rules
+) -> Redirect | Postponement | Refusal:
+    """Decides about a request for a link (the contract, "Redirects", has the order).
 
     Args:
         link: what there is under the request's code, whosever it is.
@@ -131,13 +107,16 @@ def decide(request: LinkRequest, link: Link | None, rules: Rules) -> Redirect | 
     path = request.path
     if link is None or (link.organizer, link.event) != (path.organizer, path.event):
         return Refusal.NOT_FOUND
+    click = Click(link.campaign_id, request.audience) if request.method == "GET" else None
+    if click is not None and click.audience is Audience.PREFETCH:
+        return Postponement(click)
     destination = destination_of(link, rules)
     location = destination.location
-    if request.query and destination.around_query is not None:
+    query = b"&".join(part for part in (path.query, request.query) if not only_sticks(part))
+    if query and destination.around_query is not None:
         before, after = destination.around_query
-        location = f"{before}{quote(request.query, safe=PRINTABLE)}{after}"
-    counts = request.method == "GET"
-    return Redirect(location, Click(link.campaign_id, request.audience) if counts else None)
+        location = f"{before}{quote(query, safe=PRINTABLE)}{after}"
+    return Redirect(location, click)
 
 
 def destination_of(link: Link, rules: Rules) -> Destination:
@@ -145,10 +124,7 @@ def destination_of(link: Link, rules: Rules) -> Destination:
 
     A request's query goes behind the target's own and before its fragment.
     """
-    target = link.external_target or shop_of(
-        link.shop_url, rules.shop_url, link.organizer, link.event
-    )
-    location = quote(target, safe=PRINTABLE)
+    location = location_of(_target_of(link, rules))
     if not rules.forward_query:
         return Destination(location, None)
     base, hash_, fragment = location.partition("#")
@@ -159,3 +135,17 @@ def destination_of(link: Link, rules: Rules) -> Destination:
     else:
         joint = "&"
     return Destination(location, (base + joint, hash_ + fragment))
+
+
+def _target_of(link: Link, rules: Rules) -> str:
+    """The first of a link's targets that is not the link itself, which would lead in circles.
+
+    No such target is accepted any more; what is stored may be older, or `PUBLIC_URL` newer.
+    """
+    shop = shop_of(link.shop_url, rules.shop_url, link.organizer, link.event)
+    itself = (link.organizer, link.event, link.code)
+    for target in (link.external_target, shop):
+        own = own_link(target, rules.public_origin)
+        if target and (own is None or (own.organizer, own.event, own.code) != itself):
+            return target
+    return f"/{link.organizer}/{link.event}/"

@@ -1,6 +1,5 @@
 """Campaigns: one tracking link each. The type, its queries, and the feed of its changes."""
 
-import re
 import secrets
 import string
 import time
@@ -19,8 +18,7 @@ from tracking.tables import campaign_changes, campaigns, events, organizers
 from tracking.tallies import Kind
 from tracking.window import SortKey, Window, rows
 
-# The contract, "Campaigns": what a client may choose, and what it gets when it chooses nothing.
-CODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# The contract, "Campaigns": what a client gets when it chooses no code.
 _RANDOM_ALPHABET = string.ascii_letters + string.digits
 _RANDOM_LENGTH = 9
 

@@ -29,11 +29,19 @@ back. At one flush a second that is under a gigabyte."""
 
 
 class Audience(StrEnum):
-    """Who clicked. Only people's clicks are in a campaign's `click_count`."""
+    """Who clicked. Only people's clicks are in a campaign's `click_count`.
+
+    Attributes:
+        HUMAN: a person, or a tool that was told to.
+        BOT: a crawler, or what makes a link's preview.
+        PREFETCH: a browser that looks ahead; the person has not clicked yet.
+        EMBEDDED: a page that shows the link as a part of itself.
+    """
 
     HUMAN = "human"
     BOT = "bot"
     PREFETCH = "prefetch"
+    EMBEDDED = "embedded"
 
 
 class ClickCount(NamedTuple):

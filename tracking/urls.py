@@ -1,19 +1,26 @@
 """Which URLs a visitor may be sent to."""
 
 import re
-from urllib.parse import urlsplit
+from contextlib import suppress
+from typing import Final
+from urllib.parse import quote, urlsplit
 
 from tracking.errors import WaymarkError
+from tracking.hosts import ascii_host
 
 MAX_LENGTH = 2048
+
+# What may stand in a Location as it is: printable ASCII (RFC 3986 allows less; what a client stored
+# or sent is passed on to the letter).
+PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F)))
 
 # C0 and C1 controls, white space of any kind, line and paragraph separators, lone surrogates, and
 # the backslash, which browsers read as a slash (WHATWG URL, "special" schemes).
 _FORBIDDEN = re.compile(
     r"[\x00-\x20\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u3000\ud800-\udfff\ufeff\\]"
 )
-# ASCII characters that no host name holds (WHATWG URL, "forbidden domain code points", and more).
-_NO_HOST = re.compile(r"[^\w\-\x80-\U0010ffff]", re.ASCII)
+# A URL that `check_target` accepts, in the parts that matter to where it leads.
+_ABSOLUTE = re.compile(r"([Hh][Tt][Tt][Pp][Ss]?://)(\[[^\]]*\]|[^/?#:@\[\]]+)(.*)", re.DOTALL)
 
 
 class InvalidUrlError(WaymarkError, ValueError):
@@ -27,8 +34,8 @@ def check_target(value: str) -> str:
         The value to the letter.
 
     Raises:
-        InvalidUrlError: another scheme, no host, credentials, control characters, spaces, or more
-            than 2048 characters (the contract, "Campaigns").
+        InvalidUrlError: another scheme, no host, one without an ASCII form, credentials, control
+            characters, spaces, or more than 2048 characters (the contract, "Campaigns").
     """
     if len(value) > MAX_LENGTH:
         raise InvalidUrlError(f"Ensure this field has no more than {MAX_LENGTH} characters.")
@@ -36,16 +43,31 @@ def check_target(value: str) -> str:
         raise InvalidUrlError("A URL must not hold spaces, control characters or backslashes.")
     try:
         url = urlsplit(value)
-        host, port = url.hostname, url.port
+        port = url.port
     except ValueError:
         raise InvalidUrlError("Enter a valid URL.") from None
     if url.scheme not in {"http", "https"} or not value.lower().startswith(f"{url.scheme}://"):
         raise InvalidUrlError("Enter a valid URL: it must start with http:// or https://.")
-    if not host or port == 0 or not _is_host(host):
-        raise InvalidUrlError("Enter a valid URL: the host is missing or wrong.")
     if "@" in url.netloc:
         raise InvalidUrlError("A URL must not hold credentials.")
+    parts = _ABSOLUTE.fullmatch(value)
+    if parts is None or port == 0 or not _is_host(parts[2]):
+        raise InvalidUrlError("Enter a valid URL: the host is missing or wrong.")
     return value
+
+
+def location_of(target: str) -> str:
+    """The target as a `Location` header says it: its host in ASCII, the rest percent-encoded.
+
+    RFC 3986 has no other characters; libraries look up a host as it stands there. What is printable
+    ASCII is not touched. A host without an ASCII form, which was stored when such were accepted, is
+    percent-encoded too.
+    """
+    parts = _ABSOLUTE.fullmatch(target)
+    if parts is not None and not parts[2].isascii():
+        with suppress(ValueError):
+            target = f"{parts[1]}{ascii_host(parts[2])}{parts[3]}"
+    return quote(target, safe=PRINTABLE)
 
 
 def shop_of(own: str, default: str, organizer: str, event: str) -> str:
@@ -66,8 +88,8 @@ def has_forbidden_characters(value: str) -> bool:
 
 
 def _is_host(host: str) -> bool:
-    """Whether a browser could look it up: no empty labels, none of the URL's own delimiters."""
-    if ":" in host:  # an IPv6 address, whose brackets urlsplit has checked and taken off
-        return True
-    labels = host.removesuffix(".").split(".")
-    return all(0 < len(label) <= 63 and not _NO_HOST.search(label) for label in labels)
+    try:
+        ascii_host(host)
+    except ValueError:
+        return False
+    return True

@@ -89,10 +89,7 @@ CLICKS = {
     "a person": ({"User-Agent": "Mozilla/5.0 Firefox/140.0"}, {"human": 1}),
     "curl": ({"User-Agent": "curl/8.5"}, {"human": 1}),
     "a crawler": ({"User-Agent": BOT}, {"bot": 1}),
-    "a prefetch": (
-        {"User-Agent": "Mozilla/5.0", "Sec-Purpose": "prefetch;prerender"},
-        {"prefetch": 1},
-    ),
+    "an image in a page": ({"Sec-Fetch-Dest": "image"}, {"embedded": 1}),
 }
 
 
@@ -108,6 +105,64 @@ async def test_clicks(
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["content-length"] == "0"
     assert redirector.clicks() == counted
+
+
+LOOKS_AHEAD = {
+    "Chromium's prefetch": {"Sec-Purpose": "prefetch"},
+    "Chromium's prerendering": {"Sec-Purpose": "prefetch;prerender", "Purpose": "prefetch"},
+    "Firefox's": {"X-Moz": "prefetch"},
+    "Safari's preview": {"X-Purpose": "preview"},
+    "a crawler's": {"User-Agent": BOT, "Purpose": "prefetch"},
+}
+
+
+@pytest.mark.parametrize("headers", LOOKS_AHEAD.values(), ids=LOOKS_AHEAD)
+async def test_who_only_looks_ahead_is_not_led_on(
+    redirector: Redirector, headers: dict[str, str]
+) -> None:
+    """503, so that the browser asks again when the person clicks; counted apart."""
+    answer = await redirector.client.get("/acme/summer/c/news1/", headers=headers)
+    assert (answer.status_code, answer.content) == (503, b"")
+    assert answer.headers["cache-control"] == "no-store"
+    assert "location" not in answer.headers
+    assert redirector.clicks() == {"prefetch": 1}
+
+
+PASTED = [
+    b".",
+    b")",
+    b"%20",
+    b"%E2%80%8B",
+    b"//",
+    b"\xe2\x80\xa6",
+    b"?",
+    b"?).",
+    b"%3F",
+    b"&",
+    b"%22%0A",
+]
+
+
+@pytest.mark.parametrize("stuck", PASTED)
+async def test_what_sticks_to_a_pasted_link_is_no_hindrance(
+    redirector: Redirector, stuck: bytes
+) -> None:
+    """It leads on at once, without a round trip more, and counts."""
+    request = b"GET /acme/summer/c/news1%b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % stuck
+    answer = await redirector.send(request)
+    assert answer.startswith(b"HTTP/1.1 302 ")
+    assert b"location: %b\r\n" % TARGET.encode() in answer
+    assert redirector.clicks() == {"human": 1}
+
+
+@pytest.mark.parametrize(
+    "path", ["news1&utm_source=x", "news1/%26utm_source=x", "news1/%3Futm_source=x"]
+)
+async def test_a_query_without_a_question_mark(redirector: Redirector, path: str) -> None:
+    """`&name=value` behind the link is forwarded as a query is."""
+    answer = await redirector.client.get(f"/acme/summer/c/{path}")
+    assert answer.headers["location"] == "https://shop.example/tickets?a=1&utm_source=x#top"
+    assert redirector.clicks() == {"human": 1}
 
 
 async def test_queries_are_forwarded(redirector: Redirector) -> None:

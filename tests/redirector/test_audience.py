@@ -25,10 +25,42 @@ CASES = {
     "prerender": ({"sec-purpose": "prefetch;prerender"}, Audience.PREFETCH),
     "Purpose": ({"purpose": "Prefetch"}, Audience.PREFETCH),
     "X-Moz": ({"x-moz": "prefetch"}, Audience.PREFETCH),
+    "X-Purpose": ({"x-purpose": "preview"}, Audience.PREFETCH),
+    "Safari's preview": ({"x-purpose": "Preview", "purpose": "preview"}, Audience.PREFETCH),
+    "Sec-Purpose of a proxied prefetch": (
+        {"sec-purpose": "prefetch;anonymous-client-ip"},
+        Audience.PREFETCH,
+    ),
+    "person who clicks": (
+        {"sec-fetch-dest": "document", "sec-fetch-user": "?1", "user-agent": BROWSER},
+        Audience.HUMAN,
+    ),
+    "person whom a script leads on": ({"sec-fetch-dest": "document"}, Audience.HUMAN),
+    "person who clicks in a frame": (
+        {"sec-fetch-dest": "iframe", "sec-fetch-user": "?1"},
+        Audience.HUMAN,
+    ),
+    "no destination told": ({"sec-fetch-dest": "", "user-agent": BROWSER}, Audience.HUMAN),
+    "image": ({"sec-fetch-dest": "image", "user-agent": BROWSER}, Audience.EMBEDDED),
+    "frame": ({"sec-fetch-dest": "iframe", "sec-fetch-mode": "navigate"}, Audience.EMBEDDED),
+    "frame, not clicked": (
+        {"sec-fetch-dest": "iframe", "sec-fetch-user": "?0"},
+        Audience.EMBEDDED,
+    ),
+    "fetch()": ({"sec-fetch-dest": "empty"}, Audience.EMBEDDED),
+    "a destination to come": ({"sec-fetch-dest": "hologram"}, Audience.EMBEDDED),
+    "crawler that embeds": (
+        {"user-agent": "Googlebot/2.1", "sec-fetch-dest": "image"},
+        Audience.BOT,
+    ),
+    "page that looks ahead for a part": (
+        {"sec-fetch-dest": "empty", "sec-purpose": "prefetch"},
+        Audience.PREFETCH,
+    ),
     "another purpose": ({"purpose": "navigate"}, Audience.HUMAN),
     "a bot that looks ahead": (
         {"user-agent": "facebookexternalhit/1.1", "purpose": "prefetch"},
-        Audience.BOT,
+        Audience.PREFETCH,
     ),
     "bot's name far behind": ({"user-agent": "x" * 100_000 + "Googlebot/"}, Audience.HUMAN),
 }
@@ -36,5 +68,14 @@ CASES = {
 
 @pytest.mark.parametrize(("headers", "expected"), CASES.values(), ids=CASES)
 def test_audience(headers: dict[str, str], expected: Audience) -> None:
-    """People, tools and libraries click; crawlers, previews and prefetches are told apart."""
-    assert audience_of(headers) is expected
+    """People, tools and libraries click; crawlers, prefetches and parts of pages are told apart."""
+    assert audience_of(headers.items()) is expected
+
+
+def test_fields_that_come_twice() -> None:
+    """The first counts; but who says anywhere that he only looks ahead does so."""
+    dest = [("sec-fetch-dest", "document"), ("sec-fetch-dest", "image")]
+    assert audience_of(dest) is Audience.HUMAN
+    assert audience_of(reversed(dest)) is Audience.EMBEDDED
+    purposes = [("purpose", "navigate"), ("purpose", "prefetch")]
+    assert audience_of(purposes) is Audience.PREFETCH

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import httptools
@@ -14,13 +14,14 @@ from redirector.audience import audience_of
 from redirector.express import Express
 from redirector.links import Links
 from redirector.recorder import Recorder
-from redirector.redirect import LinkRequest, Redirect, Rules, decide, parse_path
+from redirector.redirect import LinkRequest, Redirect, Rules, decide
 from tracking.campaigns import Link
 from tracking.clicks import Audience
 from tracking.database import Database
+from tracking.links import parse_path
 
 LINK = Link(7, "acme", "summer", "news1", "https://shop.example/tickets?a=1#top", "")
-RULES = Rules("/{organizer}/{event}/", forward_query=True)
+RULES = Rules("/{organizer}/{event}/", forward_query=True, public_origin="https://links.example")
 
 
 class Nobody:
@@ -38,7 +39,8 @@ def express(*, forward_query: bool = True) -> Express:
 
 def express_of(links: Links, *, forward_query: bool = True) -> Express:
     """A lane to the links in a cache."""
-    return Express(links, cast("Recorder", Nobody()), Rules(RULES.shop_url, forward_query))
+    rules = replace(RULES, forward_query=forward_query)
+    return Express(links, cast("Recorder", Nobody()), rules)
 
 
 def links_with(*links: Link, size: int = 10) -> Links:
@@ -117,9 +119,8 @@ def check(packet: bytes) -> bool:
     url = httptools.parse_url(parsed.url)
     path = parse_path(url.path)
     assert path is not None
-    headers = dict(reversed(parsed.headers))
-    assert headers.get("expect") is None
-    asked = LinkRequest("GET", path, url.query or b"", audience_of(headers))
+    assert "expect" not in dict(parsed.headers)
+    asked = LinkRequest("GET", path, url.query or b"", audience_of(parsed.headers))
     decision = decide(asked, LINK, RULES)
     assert isinstance(decision, Redirect)
     assert decision.click is not None
@@ -150,6 +151,7 @@ NAMES = st.one_of(
     st.sampled_from(
         [
             *(b"Connection", b"connection", b"User-Agent", b"Sec-Purpose", b"X-Moz", b"Upgrade"),
+            *(b"Sec-Fetch-Dest", b"Sec-Fetch-User", b"X-Purpose"),
             *(b"Content-Length", b"Transfer-Encoding", b"Expect", b"Proxy-Connection", b"TE"),
         ]
     ),
@@ -159,6 +161,7 @@ VALUES = st.one_of(
     st.sampled_from(
         [
             *(b"keep-alive", b"Keep-Alive", b"close", b"keep-alive, close", b"keep-alive close"),
+            *(b"document", b"image", b"?1", b"preview"),
             *(b"prefetch", b"Googlebot/2.1", b"0", b"100-continue", b"chunked", b"websocket"),
         ]
     ),

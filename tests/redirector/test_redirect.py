@@ -1,69 +1,30 @@
-"""The decision: paths, answers, targets and queries."""
+"""The decision: answers, targets and queries."""
 
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from redirector.redirect import (
     Click,
-    LinkPath,
     LinkRequest,
+    Postponement,
     Redirect,
     Refusal,
     Rules,
     decide,
-    parse_path,
 )
 from tracking.campaigns import Link
 from tracking.clicks import Audience
+from tracking.links import LinkPath
 
 PATH = LinkPath("acme", "summer", "news1")
 LINK = Link(7, "acme", "summer", "news1", "https://shop.example/tickets", "")
 REQUEST = LinkRequest("GET", PATH, b"", Audience.HUMAN)
 HUMAN = Click(LINK.campaign_id, Audience.HUMAN)
 BOT = Click(LINK.campaign_id, Audience.BOT)
-RULES = Rules("/{organizer}/{event}/", forward_query=True)
-
-PATHS = {
-    "with slash": (b"/acme/summer/c/news1/", PATH),
-    "without slash": (b"/acme/summer/c/news1", PATH),
-    "encoded letters": (b"/%61cme/summer/c/ne%77s1/", PATH),
-    "dots, dashes": (b"/a.b-c/2026_x/c/A-_z/", LinkPath("a.b-c", "2026_x", "A-_z")),
-    "encoded slash": (b"/acme/summer/c/news1%2F", None),
-    "encoded slash inside": (b"/acme%2Fsummer/c/news1/", None),
-    "encoded NUL": (b"/acme/summer/c/news1%00/", None),
-    "not UTF-8": (b"/acme/summer/c/%ff/", None),
-    "raw bytes": (b"/acme/summer/c/\xff\xfe/", None),
-    "other letters": ("/acme/summer/c/n\u00e9ws/".encode(), None),
-    "two slashes at the end": (b"/acme/summer/c/news1//", None),
-    "two slashes inside": (b"/acme//summer/c/news1/", None),
-    "dots to climb": (b"/acme/summer/c/../c/news1/", None),
-    "encoded dots": (b"/acme/summer/c/%2e%2e/", None),
-    "another letter than c": (b"/acme/summer/C/news1/", None),
-    "too short": (b"/acme/summer/c/", None),
-    "too long": (b"/acme/summer/c/" + b"a" * 65 + b"/", None),
-    "far too long": (b"/acme/summer/c/" + b"a" * 100_000, None),
-    "line feed at the end": (b"/acme/summer/c/news1\n", None),
-    "encoded line feed at the end": (b"/acme/summer/c/news1%0A", None),
-    "health": (b"/healthz", None),
-    "empty": (b"", None),
-    "star": (b"*", None),
-}
-
-
-@pytest.mark.parametrize(("path", "expected"), PATHS.values(), ids=PATHS)
-def test_paths(path: bytes, expected: LinkPath | None) -> None:
-    """A path names a link, or no link at all."""
-    assert parse_path(path) == expected
-
-
-@given(st.binary(max_size=300))
-def test_no_path_is_an_error(path: bytes) -> None:
-    """Whatever bytes a path has, reading it raises nothing."""
-    parse_path(b"/" + path)
-
+EMBEDDED = Click(LINK.campaign_id, Audience.EMBEDDED)
+PREFETCH = Click(LINK.campaign_id, Audience.PREFETCH)
+RULES = Rules("/{organizer}/{event}/", forward_query=True, public_origin="https://links.example")
 
 ANSWERS = {
     "GET by a person": (REQUEST, LINK, Redirect(LINK.external_target, HUMAN)),
@@ -71,6 +32,31 @@ ANSWERS = {
         replace(REQUEST, audience=Audience.BOT),
         LINK,
         Redirect(LINK.external_target, BOT),
+    ),
+    "GET by a page": (
+        replace(REQUEST, audience=Audience.EMBEDDED),
+        LINK,
+        Redirect(LINK.external_target, EMBEDDED),
+    ),
+    "GET that looks ahead": (
+        replace(REQUEST, audience=Audience.PREFETCH),
+        LINK,
+        Postponement(PREFETCH),
+    ),
+    "HEAD that looks ahead": (
+        replace(REQUEST, method="HEAD", audience=Audience.PREFETCH),
+        LINK,
+        Redirect(LINK.external_target, None),
+    ),
+    "unknown code, looked ahead for": (
+        replace(REQUEST, audience=Audience.PREFETCH),
+        None,
+        Refusal.NOT_FOUND,
+    ),
+    "POST for an unknown code": (
+        replace(REQUEST, method="POST"),
+        None,
+        Refusal.METHOD_NOT_ALLOWED,
     ),
     "HEAD": (replace(REQUEST, method="HEAD"), LINK, Redirect(LINK.external_target, None)),
     "POST": (replace(REQUEST, method="POST"), LINK, Refusal.METHOD_NOT_ALLOWED),
@@ -112,8 +98,67 @@ ANSWERS = {
 }
 
 
+TARGETS = {
+    "IDN": ("http://tübingen.example/a", "http://xn--tbingen-n2a.example/a"),
+    "IDN with more": (
+        "https://Käse.Example:8443/ü?x=ß#ö",
+        "https://xn--kse-qla.example:8443/%C3%BC?x=%C3%9F#%C3%B6",
+    ),
+    "not transitional": ("https://faß.example", "https://xn--fa-hia.example"),
+    "full-width dots": ("https://bücher\u3002example/", "https://xn--bcher-kva.example/"),
+    "full-width letters": ("https://\uff53\uff48\uff4f\uff50.example/", "https://shop.example/"),
+    "last dot": ("https://bücher.example./", "https://xn--bcher-kva.example./"),
+    "an emoji, as browsers have it": ("https://☕.example/", "https://xn--53h.example/"),
+    "right to left": ("https://דוגמה.example/", "https://xn--6dbbec0c.example/"),
+    "ASCII is not touched": ("HTTPS://My_Shop.Example/A", "HTTPS://My_Shop.Example/A"),
+    "in ASCII already": ("https://xn--kse-qla.example/", "https://xn--kse-qla.example/"),
+    "IPv6": ("http://[2001:DB8::1]:8080/ü", "http://[2001:DB8::1]:8080/%C3%BC"),
+    "no host there is, stored before": ("https://ü..example/ü", "https://%C3%BC..example/%C3%BC"),
+    "not even a URL, stored before": ("shop/ü", "shop/%C3%BC"),
+}
+
+
+@pytest.mark.parametrize(("target", "location"), TARGETS.values(), ids=TARGETS)
+def test_locations(target: str, location: str) -> None:
+    """The host in ASCII, for a target and for a shop; the rest percent-encoded; nothing else."""
+    expected = Redirect(location, HUMAN)
+    assert decide(REQUEST, replace(LINK, external_target=target), RULES) == expected
+    assert decide(REQUEST, replace(LINK, external_target="", shop_url=target), RULES) == expected
+    if target.lower().startswith("http"):
+        rules = replace(RULES, shop_url=target)
+        assert decide(REQUEST, replace(LINK, external_target=""), rules) == expected
+
+
+ITSELF = "http://Links.Example/acme/summer/c/news1"
+CIRCLES = {
+    "the target": (replace(LINK, external_target=ITSELF), "/acme/summer/"),
+    "a spelling of it": (
+        replace(LINK, external_target="https://links.example:443/x/../acme/summer/c/%6eews1/."),
+        "/acme/summer/",
+    ),
+    "the target, with a shop": (
+        replace(LINK, external_target=ITSELF, shop_url="https://shop.example/"),
+        "https://shop.example/",
+    ),
+    "target and shop": (replace(LINK, external_target=ITSELF, shop_url=ITSELF), "/acme/summer/"),
+    "another link": (replace(LINK, external_target=f"{ITSELF}2"), f"{ITSELF}2"),
+    "another server's": (
+        replace(LINK, external_target="https://else.example/acme/summer/c/news1/"),
+        "https://else.example/acme/summer/c/news1/",
+    ),
+}
+
+
+@pytest.mark.parametrize(("link", "location"), CIRCLES.values(), ids=CIRCLES)
+def test_no_link_leads_to_itself(link: Link, location: str) -> None:
+    """One that was stored before that was refused leads where its event's tickets are."""
+    assert decide(REQUEST, link, RULES) == Redirect(location, HUMAN)
+
+
 @pytest.mark.parametrize(("request_", "link", "expected"), ANSWERS.values(), ids=ANSWERS)
-def test_answers(request_: LinkRequest, link: Link | None, expected: Redirect | Refusal) -> None:
+def test_answers(
+    request_: LinkRequest, link: Link | None, expected: Redirect | Postponement | Refusal
+) -> None:
     """Each row of the contract's table has its answer."""
     assert decide(request_, link, RULES) == expected
 
@@ -136,6 +181,32 @@ QUERIES = {
     "two fragments": ("https://x.example/#a#b", "https://x.example/?b=2#a#b"),
     "no path": ("https://x.example", "https://x.example?b=2"),
 }
+
+
+STUCK_QUERIES = {
+    "a dot": b".",
+    "a bracket and a dot": b").",
+    "a question mark": b"?",
+    "a slash": b"/",
+    "a space": b"%20",
+    "an ellipsis": b"%E2%80%A6",
+    "a quote, after a zero-width space": b"%e2%80%8b%22",
+}
+
+
+@pytest.mark.parametrize("query", STUCK_QUERIES.values(), ids=STUCK_QUERIES)
+def test_a_query_of_what_sticks_to_links_is_none(query: bytes) -> None:
+    """A question mark and more at a link's end belong to the text it was pasted from."""
+    assert decide(replace(REQUEST, query=query), LINK, RULES) == Redirect(
+        LINK.external_target, HUMAN
+    )
+
+
+def test_a_query_in_the_path_comes_first() -> None:
+    """What stands behind the link with an ampersand is forwarded with the query that it has."""
+    path = replace(PATH, query=b"utm_source=x&b")
+    answer = decide(replace(REQUEST, path=path, query=b"c=."), LINK, RULES)
+    assert answer == Redirect(f"{LINK.external_target}?utm_source=x&b&c=.", HUMAN)
 
 
 @pytest.mark.parametrize(("target", "expected"), QUERIES.values(), ids=QUERIES)

@@ -113,7 +113,7 @@ class Visitors:
         except BrokenError:
             clicks.broken[code] += 1
             return
-        if self._is_redirect(answer, code):
+        if self._is_redirect(answer, code, role):
             self.times.append((began, time.monotonic() - began))
             clicks.answered[code] += 1
         elif answer.status == 500:
@@ -138,10 +138,10 @@ class Visitors:
         self.others[role.value] += 1
         return Clicks()
 
-    def _is_redirect(self, answer: Answer, code: str) -> bool:
+    def _is_redirect(self, answer: Answer, code: str, role: Role) -> bool:
         if answer.status == 302 and f"/{code}/" in answer.headers.get("location", ""):
             return True
-        if answer.status == 503 and self.may_be_unavailable():
+        if answer.status == 503 and (role is Role.PREFETCH or self.may_be_unavailable()):
             self.others["503"] += 1
         elif len(self.problems) < _PROBLEMS_KEPT:
             self.problems.append(f"{code}: answered {answer.status} {dict(answer.headers)}")

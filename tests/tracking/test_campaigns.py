@@ -13,6 +13,7 @@ from tracking import campaigns
 from tracking.clicks import Audience, Batch, ClickCount, Hour, apply
 from tracking.database import Database
 from tracking.errors import DuplicateCodeError
+from tracking.links import CODE
 from tracking.organizers import Event
 from tracking.window import Window
 
@@ -61,7 +62,7 @@ async def feed_after(connection: AsyncConnection, id: int) -> list[str]:
 @pytest.mark.parametrize(("code", "allowed"), CODES.values(), ids=CODES)
 def test_the_form_of_a_code(code: str, allowed: bool) -> None:
     """A code has 1 to 64 of the characters that need no quoting in a path."""
-    assert (campaigns.CODE.fullmatch(code) is not None) is allowed
+    assert (CODE.fullmatch(code) is not None) is allowed
 
 
 async def test_a_new_campaign_is_found(database: Database, event: Event) -> None:
