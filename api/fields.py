@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     WithJsonSchema,
     create_model,
 )
@@ -33,6 +34,8 @@ _NOT_INTEGER = "A valid integer is required."
 _NOT_BOOLEAN = "Must be a valid boolean."
 
 _CODE_LENGTH = 64
+# Of pydantic's context, which hands a reader what is in no body.
+_PUBLIC_ORIGIN = "public_origin"
 _DECIMAL_ZEROS = re.compile(r"\.0*$")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -78,10 +81,11 @@ def _read_order_code(value: object) -> str:
     return code.upper()
 
 
-def _read_target(value: object) -> str:
+def _read_target(value: object, info: ValidationInfo) -> str:
     target = _read_text(value, urls.MAX_LENGTH, blank=True)
+    public_origin = (info.context or {}).get(_PUBLIC_ORIGIN, "")
     try:
-        return urls.check_target(target) if target else ""
+        return links.check_leads_away(urls.check_target(target), public_origin) if target else ""
     except InvalidUrlError as error:
         raise _invalid(str(error)) from None
 
@@ -147,7 +151,9 @@ def _invalid(message: str) -> PydanticCustomError:
     return PydanticCustomError("invalid", "{message}", {"message": message})
 
 
-def _reads(read: Reader, spelling: spellings.Schema) -> BeforeValidator:
+def _reads(
+    read: Reader | Callable[[Any, ValidationInfo], Any], spelling: spellings.Schema
+) -> BeforeValidator:
     """Reads a value with `read`; the spelling describes to clients what that takes."""
     return BeforeValidator(read, json_schema_input_type=Annotated[Any, WithJsonSchema(spelling)])
 
@@ -216,14 +222,17 @@ def partial(model: type[WriteModel]) -> type[WriteModel]:
     return create_model(f"Patched{model.__name__}", __base__=WriteModel, **fields)
 
 
-def validated(model: type[Model], body: Mapping[str, Any]) -> Model:
+def validated(model: type[Model], body: Mapping[str, Any], *, public_origin: str = "") -> Model:
     """Reads a body into the model.
+
+    Args:
+        public_origin: what this server's links begin with; "" = no field is a target.
 
     Raises:
         ApiError: 400, with the messages of all wrong fields.
     """
     try:
-        return model.model_validate(dict(body))
+        return model.model_validate(dict(body), context={_PUBLIC_ORIGIN: public_origin})
     except ValidationError as error:
         fields: FieldErrors = {}
         for problem in error.errors(include_url=False, include_context=False, include_input=False):

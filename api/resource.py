@@ -21,7 +21,7 @@ from api.numbers import MAX_INTEGER, MIN_INTEGER, whole_number
 from api.pagination import Page
 from api.parameters import Parameter
 from api.paths import Operation, Paths
-from api.state import database_of
+from api.state import database_of, settings_of
 from api.writing import writing
 from tracking import marks
 from tracking.database import Transaction
@@ -182,7 +182,7 @@ class Endpoints(Generic[Item]):
         """Reads the body: all its errors together, those too that only the store knows."""
         body = await read_body(request)
         try:
-            return validated(write_model, body)
+            return validated(write_model, body, public_origin=settings_of(request).public_origin)
         except ApiError as error:
             async with database_of(request).read() as transaction:
                 conflicts = await self._resource.conflicts(transaction, id, body)

@@ -19,9 +19,13 @@ _TEXT: Schema = {"type": "string", "pattern": r"^[^\u0000]*$"}
 # White space is trimmed first: something else must be left. The ranges are those that Python trims
 # and that \s of other languages does not hold.
 _NOT_BLANK = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085\u00a0\ufeff][^\u0000]*$"
-# Letters of the scripts that most hosts are written in: a host may hold others as well, but some
-# that look like a slash or a colon are refused (urllib.parse).
-_LABEL = r"[A-Za-z0-9_\u00c0-\u024f\u0370-\u052f\u3041-\u30ff\u4e00-\u9fff\uac00-\ud7a3-]{1,63}"
+# Letters that most hosts are written in, none of which UTS 46 refuses: a host may hold others as
+# well. Twelve of them have an ASCII form of less than 63 characters; no label begins with "xn--".
+_LETTERS = (
+    r"\u00df-\u00f6\u00f8-\u00ff\u03ac-\u03ce\u0430-\u044f"
+    r"\u3041-\u3093\u30a1-\u30f4\u4e00-\u9fa5\uac00-\ud7a3"
+)
+_LABEL = rf"(?:[A-WYZa-wyz0-9_][A-Za-z0-9_-]{{0,62}}|[A-Za-z0-9{_LETTERS}]{{1,12}})"
 _WORD = r"[0-9A-Fa-f]{1,4}"
 _IPV6 = rf"\[(?:{_WORD}(?::{_WORD}){{7}}|(?:{_WORD}:){{1,6}}:{_WORD}|::{_WORD})\]"
 _HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*\.?|{_IPV6})(?::0*[1-9][0-9]{{0,3}})?"

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tracking import organizers, sample, tokens
 from tracking.database import Database
 from tracking.errors import UnknownNameError
+from tracking.links import check_leads_away
 from tracking.process import reported_errors
 from tracking.settings import Settings
 from tracking.stack import Stack
@@ -87,6 +88,8 @@ def create_event(
     """Make an event, and its organizer, where they are missing; or change what is given."""
 
     async def work(database: Database) -> organizers.Event:
+        if shop_url:
+            check_leads_away(shop_url, Settings.load().public_origin)
         async with database.write() as connection:
             return await organizers.ensure_event(
                 connection, organizer, event, shop_url, name=name, organizer_name=organizer_name

@@ -2,6 +2,7 @@
 
 import re
 import socket
+import unicodedata
 from ipaddress import IPv6Address
 
 import idna
@@ -10,6 +11,8 @@ _ACE_PREFIX = "xn--"
 # ASCII characters that no host name holds (WHATWG URL, "forbidden domain code points", and more).
 _NO_HOST = re.compile(r"[^\w\-]", re.ASCII)
 _MAX_LABEL = 63
+# Directions of characters that make a whole name subject to the bidi rule (RFC 5893, 1.4).
+_RTL = {"R", "AL", "AN"}
 _JOINERS = "\u200c\u200d"
 _LOOPBACK = re.compile(r"localhost|127\..*|\[::1\]")
 
@@ -32,20 +35,17 @@ def ascii_host(host: str) -> str:
             raise ValueError("a zone has no meaning elsewhere")
         IPv6Address(host[1:-1])
         return host
-    if host.isascii():
-        labels = host.removesuffix(".").split(".")
-        form = host
-    else:
-        remapped = idna.uts46_remap(host, std3_rules=False)
-        labels = remapped.removesuffix(".").split(".")
-        form = ".".join(map(_ascii_label, labels)) + "." * remapped.endswith(".")
+    remapped = host if host.isascii() else idna.uts46_remap(host, std3_rules=False)
+    labels = remapped.removesuffix(".").split(".")
+    decoded = [_decoded(label) for label in labels]
+    if not host.isascii() or decoded != labels:
+        _check_valid(decoded)
+        if not host.isascii():
+            labels = [_encoded(label) for label in labels]
     for label in labels:
-        if label.lower().startswith(_ACE_PREFIX):
-            _check_encoded(label.lower())
-    for label in form.removesuffix(".").split("."):
         if not 0 < len(label) <= _MAX_LABEL or _NO_HOST.search(label):
             raise ValueError("not a host that can be looked up")
-    return form
+    return ".".join(labels) + "." * remapped.endswith(".")
 
 
 def canonical_host(host: str) -> str:
@@ -67,29 +67,30 @@ def canonical_host(host: str) -> str:
     return "localhost" if _LOOPBACK.fullmatch(canonical) else canonical
 
 
-def _ascii_label(label: str) -> str:
-    if label.isascii():
+def _encoded(label: str) -> str:
+    return label if label.isascii() else _ACE_PREFIX + label.encode("punycode").decode()
+
+
+def _decoded(label: str) -> str:
+    """What a label in punycode stands for, which must be what is encoded so; or the label."""
+    small = label.lower()
+    if not small.startswith(_ACE_PREFIX):
         return label
-    _check_valid(label)
-    return _ACE_PREFIX + label.encode("punycode").decode()
-
-
-def _check_encoded(label: str) -> None:
-    """Checks a label in punycode: it must stand for what would be encoded so."""
-    encoded = label.removeprefix(_ACE_PREFIX)
-    decoded = encoded.encode().decode("punycode")
-    if decoded.isascii() or idna.uts46_remap(decoded, std3_rules=False) != decoded:
+    decoded = small.removeprefix(_ACE_PREFIX).encode().decode("punycode")
+    if idna.uts46_remap(decoded, std3_rules=False) != decoded or _encoded(decoded) != small:
         raise ValueError("not an encoded label")
-    _check_valid(decoded)
-    if decoded.encode("punycode").decode() != encoded:
-        raise ValueError("not an encoded label")
+    return decoded
 
 
-def _check_valid(label: str) -> None:
-    """UTS 46, 4.1, "validity criteria", for a label beyond ASCII."""
-    idna.check_nfc(label)
-    idna.check_initial_combiner(label)
-    idna.check_bidi(label)
-    for position, character in enumerate(label):
-        if character in _JOINERS and not idna.valid_contextj(label, position):
-            raise ValueError("a joiner where nothing is to be joined")
+def _check_valid(labels: list[str]) -> None:
+    """UTS 46, 4.1, "validity criteria", for a name with labels beyond ASCII."""
+    is_bidi = any(unicodedata.bidirectional(character) in _RTL for character in "".join(labels))
+    for label in labels:
+        if label.isascii() and not is_bidi:
+            continue
+        idna.check_nfc(label)
+        idna.check_initial_combiner(label)
+        idna.check_bidi(label, check_ltr=is_bidi)
+        for position, character in enumerate(label):
+            if character in _JOINERS and not idna.valid_contextj(label, position):
+                raise ValueError("a joiner where nothing is to be joined")

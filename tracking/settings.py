@@ -22,8 +22,9 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from tracking.errors import WaymarkError
+from tracking.links import check_leads_away
 from tracking.misspelling import is_service_address, misspelt
-from tracking.urls import check_target, has_forbidden_characters, http_origin
+from tracking.urls import InvalidUrlError, check_target, has_forbidden_characters, http_origin
 
 logger = logging.getLogger(__name__)
 
@@ -92,9 +93,15 @@ def _shop_url(value: str) -> str:
     # A name, and neither a format after a colon nor a conversion after an exclamation mark.
     if not fields <= {("organizer", "", None), ("event", "", None)}:
         raise braces
+    _url_or_path(value.format(organizer="o", event="e"))
+    return value
+
+
+def _url_or_path(value: str) -> str:
+    """A URL, or a path of the redirector's host."""
     if not value.startswith("/") or value.startswith("//"):
-        check_target(value.format(organizer="o", event="e"))
-    elif has_forbidden_characters(value):
+        return check_target(value)
+    if has_forbidden_characters(value):
         raise ValueError("must not hold spaces, control characters or backslashes")
     return value
 
@@ -163,6 +170,10 @@ class Settings(BaseSettings):
     shop_url: Annotated[str, AfterValidator(_shop_url)] = Field(
         "/{organizer}/{event}/",
         description="Ticket shop of events that have none of their own.",
+    )
+    not_found_url: Annotated[str, AfterValidator(_url_or_path)] | None = Field(
+        None,
+        description="Where visitors of links that don't exist are led; unset = a page says so.",
     )
     flush_interval: Seconds = Field(
         1.0, description="Seconds between two moves of clicks from Redis to SQL."
@@ -258,6 +269,12 @@ class Settings(BaseSettings):
                 f"DATA_DIR: {self.redis_socket} is longer than the {MAX_SOCKET_PATH} bytes "
                 "that a Unix socket's path may have"
             )
+        shop = self.shop_url.format(organizer="o", event="e")
+        for name, url in (("SHOP_URL", shop), ("NOT_FOUND_URL", self.not_found_url or "")):
+            try:
+                check_leads_away(url, self.public_origin)
+            except InvalidUrlError as error:
+                lines.append(f"{name}: {error}")
         return lines
 
 

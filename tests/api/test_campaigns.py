@@ -23,6 +23,9 @@ DUPLICATE = "campaign with this code already exists."
 CODE_FORM = "Only the letters A-Z and a-z, digits, underscores and dashes are allowed."
 NO_URL = "Enter a valid URL: it must start with http:// or https://."
 NO_HOST = "Enter a valid URL: the host is missing or wrong."
+ITSELF = "This target is a tracking link itself."
+# What links begin with where no setting says it.
+LINKS = "http://127.0.0.1:8000"
 SPACES = "A URL must not hold spaces, control characters or backslashes."
 
 
@@ -139,6 +142,30 @@ BODIES = {
     "target without a scheme": Body(
         {"description": "x", "external_target": "//a.example/"},
         errors={"external_target": [NO_URL]},
+    ),
+    "target with an IDN host": Body(
+        {"description": "x", "external_target": "http://tübingen.example/ä"},
+        {"external_target": "http://tübingen.example/ä"},
+    ),
+    "target whose host has no ASCII form": Body(
+        {"description": "x", "external_target": "http://ü\u0378.example/"},
+        errors={"external_target": [NO_HOST]},
+    ),
+    "target that is a tracking link": Body(
+        {"description": "x", "external_target": f"{LINKS}/acme/summer/c/poster/"},
+        errors={"external_target": [ITSELF]},
+    ),
+    "target that is a tracking link, spelt otherwise": Body(
+        {"description": "x", "external_target": "https://LOCALHOST:8000/acme/summer/c/poster)."},
+        errors={"external_target": [ITSELF]},
+    ),
+    "target that is a tracking link, beside another error": Body(
+        {"external_target": f"{LINKS}/acme/summer/c/poster&a=b"},
+        errors={"external_target": [ITSELF], "description": [REQUIRED]},
+    ),
+    "target on this server that is no link": Body(
+        {"description": "x", "external_target": f"{LINKS}/acme/summer/"},
+        {"external_target": f"{LINKS}/acme/summer/"},
     ),
     "target without a host": Body(
         {"description": "x", "external_target": "https:///a"}, errors={"external_target": [NO_HOST]}

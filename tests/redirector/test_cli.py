@@ -167,6 +167,14 @@ FAILURES = {
         ["event", "create", "acme", "winter", "--shop-url", "shop.example"],
         "Enter a valid URL: it must start with http:// or https://.",
     ),
+    "no host in ASCII": (
+        ["event", "create", "acme", "winter", "--shop-url", "https://\u0378.example/"],
+        "Enter a valid URL: the host is missing or wrong.",
+    ),
+    "shop that is a tracking link": (
+        ["event", "create", "acme", "summer", "--shop-url", "http://localhost:8000/a/b/c/d/"],
+        "This target is a tracking link itself.",
+    ),
 }
 
 

@@ -18,6 +18,8 @@ GOOD = {
     "host with a closing dot": "https://shop.example./",
     "host with an underscore": "https://my_shop.example/",
     "host with umlauts": "https://käse.example/",
+    "host with an emoji": "https://\u2615.example/",
+    "host with a full-width dot": "https://shop\uff0eexample/",
     "host in punycode": "https://xn--kse-qla.example/",
     "IPv4": "http://192.0.2.1/",
     "IPv6": "http://[2001:db8::1]:8080/",
@@ -68,6 +70,9 @@ BAD = {
     "label too long": f"https://{'a' * 64}.example/",
     "percent in the host": "https://shop%2eexample/",
     "braces in the host": "https://{event}.example/",
+    "host without an ASCII form": "https://\u0378.example/",
+    "host that ASCII gives a meaning to": "https://a\uff05b.example/",
+    "IPv6 with a zone": "http://[fe80::1%25eth0]/",
     "too long": "https://shop.example/".ljust(MAX_LENGTH + 1, "a"),
 }
 
