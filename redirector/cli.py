@@ -1,6 +1,6 @@
 """The `waymark` command, with what looks at clicks on their way."""
 
-from dataclasses import dataclass
+import asyncio
 
 import typer
 from redis.asyncio import Redis
@@ -8,38 +8,30 @@ from redis.exceptions import RedisError
 
 from redirector import backlog, counters, spool
 from redirector.backlog import Backlog
-from redirector.spool import Waiting
-from tracking import campaigns, clicks, orders
+from redirector.spool import Survey, Waiting
+from tracking.audit import Audit, recount
 from tracking.cli import NAME, app, on_database, table
-from tracking.clicks import Ledger
 from tracking.database import Database
 from tracking.process import EXIT_FAILURE, reported_errors
 from tracking.settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class _Counted:
-    """What SQL holds.
-
-    Attributes:
-        differences: a line for each campaign whose counts are wrong.
-    """
-
-    campaigns: int
-    ledger: Ledger
-    differences: list[str]
 
 
 @app.command("spool")
 def list_spools() -> None:
     """List the clicks that wait on disk for Redis."""
     with reported_errors(NAME):
-        waiting = spool.survey(Settings.load().spool_dir)
-    if not waiting:
+        settings = Settings.load()
+        if not settings.spool_dir.exists():
+            # Made when it is needed first: where there is a database, no clicks wait.
+            asyncio.run(_require_database(settings))
+        found = spool.survey(settings.spool_dir)
+    if found.waiting:
+        header = ("writer", "batches", "clicks", "torn bytes", "owner")
+        for line in table([header, *map(_row, found.waiting)]):
+            typer.echo(line)
+    else:
         typer.echo("no clicks wait on disk")
-        return
-    header = ("writer", "batches", "clicks", "torn bytes", "owner")
-    for line in table([header, *map(_row, waiting)]):
+    for line in _strange(found):
         typer.echo(line)
 
 
@@ -47,23 +39,15 @@ def list_spools() -> None:
 def audit() -> None:
     """Check that counts agree with what they count, and tell what is on its way."""
 
-    async def work(database: Database) -> tuple[_Counted, Backlog | str]:
-        return await _count(database), await _measure(database)
+    async def work(database: Database) -> tuple[Audit, list[str]]:
+        async with database.read() as connection:
+            counted = await recount(connection)
+        return counted, await _on_their_way(database)
 
     counted, waiting = on_database(work)
-    for line in counted.differences:
+    for line in (*counted.lines, *waiting):
         typer.echo(line)
-    ledger = counted.ledger
-    agree = ledger.clicks == ledger.hourly_sum
-    typer.echo(
-        f"{ledger.clicks} clicks were moved into SQL by {ledger.batches} entries of the ledger; "
-        + ("the hourly rows hold as many" if agree else f"the hourly rows hold {ledger.hourly_sum}")
-    )
-    if not counted.differences:
-        typer.echo(f"the counts of all {counted.campaigns} campaigns agree")
-    for line in _lines(waiting):
-        typer.echo(line)
-    if counted.differences or not agree:
+    if not counted.agrees:
         raise typer.Exit(EXIT_FAILURE)
 
 
@@ -72,37 +56,30 @@ def main() -> None:
     app(prog_name=NAME)
 
 
-async def _count(database: Database) -> _Counted:
-    async with database.read() as connection:
-        clicked = [
-            f"{found.code}: click_count is {found.click_count}, "
-            f"its hourly rows add up to {found.hourly_sum}"
-            for found in await clicks.audit(connection)
-        ]
-        ordered = [
-            f"{found.code}: order_count is {found.order_count}, it has {found.orders} orders"
-            for found in await orders.audit(connection)
-        ]
-        total = await campaigns.count_all(connection)
-        return _Counted(total, await clicks.ledger(connection), clicked + ordered)
+async def _require_database(settings: Settings) -> None:
+    database = Database.of(settings)
+    try:
+        await database.require()
+    finally:
+        await database.close()
 
 
-async def _measure(database: Database) -> Backlog | str:
-    """What is on its way, or why that can't be told."""
+async def _on_their_way(database: Database) -> list[str]:
+    """What is on its way, in words; or why that can't be told."""
     settings = Settings.load()
     redis = Redis(connection_pool=counters.connection_pool(settings, client_name="waymark-audit"))
     try:
-        return await backlog.measure(redis, database, spool.survey(settings.spool_dir))
+        found = spool.survey(settings.spool_dir)
+        waiting = await backlog.measure(redis, database, found.waiting)
     except (RedisError, OSError) as error:
-        return str(error)
+        return [f"what waits in Redis and on disk can't be told: {error}"]
     finally:
         await redis.aclose()
         await redis.connection_pool.disconnect()
+    return [*_lines(waiting), *_strange(found)]
 
 
-def _lines(waiting: Backlog | str) -> list[str]:
-    if isinstance(waiting, str):
-        return [f"what waits in Redis and on disk can't be told: {waiting}"]
+def _lines(waiting: Backlog) -> list[str]:
     lines = [
         f"{waiting.pending + waiting.sealed} clicks wait in Redis for the next flush",
         f"{waiting.spooled} clicks wait on disk for Redis",
@@ -112,6 +89,10 @@ def _lines(waiting: Backlog | str) -> list[str]:
     if waiting.recorded:
         lines.append(f"{waiting.recorded} clicks on disk are in Redis already, and will be dropped")
     return lines
+
+
+def _strange(found: Survey) -> list[str]:
+    return [f"{path} is left alone: {reason}" for path, reason in found.unreadable.items()]
 
 
 def _row(waiting: Waiting) -> tuple[str, ...]:

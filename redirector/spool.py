@@ -223,29 +223,47 @@ class Waiting:
         return sum(batch.clicks for batch in self.batches)
 
 
-def survey(directory: Path) -> list[Waiting]:
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is in the directory.
+
+    Attributes:
+        unreadable: by file, why it is no spool that can be read.
+    """
+
+    waiting: list[Waiting]
+    unreadable: dict[Path, str]
+
+
+def survey(directory: Path) -> Survey:
     """All spools in the directory, without taking any of them over.
 
     Raises:
-        UnreadableSpoolError: one can't be read.
-        OSError: likewise.
+        OSError: the directory can't be read.
     """
-    found = []
+    found = Survey([], {})
     for path in _files(directory, SUFFIX):
         try:
-            file = os.open(path, os.O_RDONLY)
+            waiting = _look_at(path)
         except FileNotFoundError:
             continue  # drained meanwhile
-        try:
-            owned = not _lock(file, fcntl.LOCK_SH)
-            content = _read_file(file)
-            torn = os.fstat(file).st_size - content.end
         except UnreadableSpoolError as error:
-            raise UnreadableSpoolError(f"{path}: {error}") from None
-        finally:
-            os.close(file)
-        found.append(Waiting(content.writer, content.batches, owned, torn))
+            found.unreadable[path] = str(error)
+        except OSError as error:
+            found.unreadable[path] = error.strerror or str(error)
+        else:
+            found.waiting.append(waiting)
     return found
+
+
+def _look_at(path: Path) -> Waiting:
+    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        owned = not _lock(file, fcntl.LOCK_SH)
+        content = _read_file(file)
+        return Waiting(content.writer, content.batches, owned, os.fstat(file).st_size - content.end)
+    finally:
+        os.close(file)
 
 
 def writers(directory: Path) -> set[Writer]:

@@ -95,7 +95,7 @@ def create_event(
                 connection, organizer, event, shop_url, name=name, organizer_name=organizer_name
             )
 
-    made = on_database(work)
+    made = on_database(work, make=True)
     shop = made.shop_url or "the one that SHOP_URL names"
     typer.echo(f"event {made.organizer}/{made.slug}, ticket shop: {shop}")
 
@@ -173,7 +173,7 @@ def run(
     ),
 ) -> None:
     """Start all processes; give an empty database something to click."""
-    made = on_database(sample.ensure)
+    made = on_database(sample.ensure, make=True)
     with reported_errors(NAME):
         settings = Settings.load()
         addresses = [
@@ -191,22 +191,30 @@ def migrate() -> None:
     async def work(_: Database) -> None:
         """Every command migrates first."""
 
-    on_database(work)
+    on_database(work, make=True)
     typer.echo("the database's schema is up to date")
 
 
-def on_database(work: Callable[[Database], Awaitable[Result]]) -> Result:
+def on_database(work: Callable[[Database], Awaitable[Result]], *, make: bool = False) -> Result:
     """Does a command's work on the migrated database; what goes wrong ends the process.
 
     Exits as `reported_errors` says.
+
+    Args:
+        make: whether the database is made when there is none. Else the command is refused: in a
+            wrong directory it would find nothing, and all in order.
     """
     with reported_errors(NAME):
-        return asyncio.run(_on_database(Settings.load(), work))
+        return asyncio.run(_on_database(Settings.load(), work, make=make))
 
 
-async def _on_database(settings: Settings, work: Callable[[Database], Awaitable[Result]]) -> Result:
+async def _on_database(
+    settings: Settings, work: Callable[[Database], Awaitable[Result]], *, make: bool
+) -> Result:
     database = Database.of(settings)
     try:
+        if not make:
+            await database.require()
         await database.migrate()
         return await work(database)
     finally:

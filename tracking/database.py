@@ -14,10 +14,6 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import URL, ColumnElement, Connection, Select, Table, event, insert
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
@@ -26,11 +22,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from tracking import driver
+from tracking import driver, schema
 from tracking.errors import (
     DatabaseBusyError,
     DatabaseUnavailableError,
-    SchemaError,
+    NoDatabaseError,
     WaymarkError,
 )
 from tracking.settings import Settings
@@ -42,7 +38,6 @@ READERS = 4
 # that lie all over a large table. With less it writes pages early, and reads them again.
 _CACHE = 2_000
 _FLUSH_CACHE = 32_000
-MIGRATIONS = Path(__file__).with_name("migrations")
 
 Transaction = AsyncConnection
 """What queries are given: a name for those who must not know SQLAlchemy."""
@@ -165,6 +160,21 @@ class Database:
             async with self._impatient_writer.begin() as connection:
                 yield connection
 
+    async def require(self) -> None:
+        """Makes sure that the database is there, for what must not make an empty one.
+
+        Raises:
+            NoDatabaseError: there is no file, or it was never Waymark's.
+            DatabaseUnavailableError: SQL can't be used now.
+        """
+        if not self._path.exists():
+            raise NoDatabaseError(
+                f"there is no database {self._path} (settings DATA_DIR and DATABASE_URL)"
+            )
+        async with self.read() as connection:
+            if await connection.run_sync(schema.revision) is None:
+                raise NoDatabaseError(f"{self._path} is no database of Waymark's")
+
     async def migrate(self) -> None:
         """Brings the schema up to this version; safe when several processes call it at once.
 
@@ -176,12 +186,12 @@ class Database:
         _make_directory(self._path.parent)
         if self._path.exists():
             async with self.read() as connection:
-                if await connection.run_sync(_is_current):
+                if await connection.run_sync(schema.is_current):
                     return
         await self._use_wal()
         async with self.write() as connection:
-            if not await connection.run_sync(_is_current):
-                await connection.run_sync(_upgrade)
+            if not await connection.run_sync(schema.is_current):
+                await connection.run_sync(schema.upgrade)
                 logger.info("the database's schema is up to date")
 
     async def migrate_when_possible(self) -> None:
@@ -326,23 +336,3 @@ def _make_directory(directory: Path) -> None:
         probe.unlink(missing_ok=True)
     except OSError as error:
         raise WaymarkError(f"can't write to {directory}: {error.strerror} (DATA_DIR)") from None
-
-
-def _config(connection: Connection) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    return config
-
-
-def _is_current(connection: Connection) -> bool:
-    revision = MigrationContext.configure(connection).get_current_revision()
-    script = ScriptDirectory.from_config(_config(connection))
-    known = {migration.revision for migration in script.walk_revisions()}
-    if revision is not None and revision not in known:
-        raise SchemaError(f"the database's schema {revision} is newer than this version of Waymark")
-    return revision == script.get_current_head()
-
-
-def _upgrade(connection: Connection) -> None:
-    command.upgrade(_config(connection), "head")

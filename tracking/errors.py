@@ -13,6 +13,10 @@ class DatabaseBusyError(DatabaseUnavailableError):
     """Another connection kept the database locked for longer than `DATABASE_TIMEOUT`."""
 
 
+class NoDatabaseError(WaymarkError):
+    """There is no database where one is needed, or the file was never Waymark's."""
+
+
 class SchemaError(WaymarkError):
     """The database was written by a newer Waymark than this one."""
 

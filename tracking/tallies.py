@@ -3,13 +3,14 @@
 Whoever adds or deletes an item changes its tally in the same transaction, so that they agree.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracking.database import upsert
-from tracking.tables import tallies
+from tracking.tables import campaigns, categories, events, organizers, tallies
 
 
 class Kind(StrEnum):
@@ -18,6 +19,17 @@ class Kind(StrEnum):
     CAMPAIGN = "campaign"
     CATEGORY = "category"
     ADD_ON_CATEGORY = "add-on category"
+
+
+@dataclass(frozen=True, slots=True)
+class TallyDifference:
+    """An event whose tally of a kind is not the number of its items."""
+
+    organizer: str
+    event: str
+    kind: Kind
+    tally: int
+    items: int
 
 
 async def read(connection: AsyncConnection, event_id: int, *kinds: Kind) -> int:
@@ -37,3 +49,40 @@ async def add(connection: AsyncConnection, event_id: int, kind: Kind, amount: in
             set_={"amount": tallies.c.amount + statement.excluded.amount},
         )
     )
+
+
+async def audit(connection: AsyncConnection) -> list[TallyDifference]:
+    """The tallies that differ from what they count; none at all is a tally of 0."""
+    none = literal(0)
+    kind_of_category = case(
+        (categories.c.is_addon, Kind.ADD_ON_CATEGORY.value), else_=Kind.CATEGORY.value
+    )
+    rows = union_all(
+        select(
+            campaigns.c.event_id,
+            literal(Kind.CAMPAIGN.value).label("kind"),
+            func.count().label("counted"),
+            none.label("tally"),
+        ).group_by(campaigns.c.event_id),
+        select(categories.c.event_id, kind_of_category, func.count(), none).group_by(
+            categories.c.event_id, kind_of_category
+        ),
+        select(tallies.c.event_id, tallies.c.kind, none, tallies.c.amount),
+    ).subquery()
+    items, tally = func.sum(rows.c.counted), func.sum(rows.c.tally)
+    query = (
+        select(
+            organizers.c.slug.label("organizer"),
+            events.c.slug.label("event"),
+            rows.c.kind,
+            tally.label("tally"),
+            items.label("items"),
+        )
+        .select_from(rows)
+        .join(events, events.c.id == rows.c.event_id)
+        .join(organizers, organizers.c.id == events.c.organizer_id)
+        .group_by(rows.c.event_id, rows.c.kind)
+        .having(items != tally)
+        .order_by(rows.c.event_id, rows.c.kind)
+    )
+    return [TallyDifference(**row) for row in (await connection.execute(query)).mappings()]

@@ -1,5 +1,6 @@
 """The `waymark` command, as an operator calls it."""
 
+import os
 import re
 import sqlite3
 import subprocess
@@ -15,6 +16,7 @@ from redirector.batches import NumberedBatch
 from redirector.cli import main
 from redirector.counters import APPLIED, PENDING, SEALED, flushing
 from redirector.spool import Spool
+from redirector.spool_format import header
 from tests.redis_server import RedisServer
 from tracking.settings import Settings
 
@@ -251,6 +253,7 @@ def test_the_audit_tells_how_many_agree(waymark: Waymark, sql: sqlite3.Connectio
             [code],
         )
     sql.execute("INSERT INTO click_hours SELECT id, 7, 'human', 2 FROM campaigns")
+    sql.execute("INSERT INTO tallies VALUES (1, 'campaign', 3)")
     sql.execute("INSERT INTO flush_batches VALUES ('one', 0, 2), ('two', 0, 4)")
     assert waymark("audit") == Outcome(
         0,
@@ -261,11 +264,17 @@ def test_the_audit_tells_how_many_agree(waymark: Waymark, sql: sqlite3.Connectio
     sql.execute("UPDATE campaigns SET click_count = 5 WHERE code = 'poster'")
     sql.execute("DELETE FROM click_hours WHERE campaign_id = 3")
     sql.execute("UPDATE campaigns SET order_count = 1 WHERE code = 'flyer'")
+    sql.execute("UPDATE tallies SET amount = 4")
+    sql.execute("INSERT INTO tallies VALUES (1, 'add-on category', 1)")
+    sql.execute("INSERT INTO categories VALUES (1, 1, '{}', NULL, NULL, 0, 0)")
     assert waymark("audit") == Outcome(
         1,
         "poster: click_count is 5, its hourly rows add up to 2\n"
         "banner: click_count is 2, its hourly rows add up to 0\n"
         "flyer: order_count is 1, it has 0 orders\n"
+        "acme/summer: its tally of the kind add-on category is 1, it has 0\n"
+        "acme/summer: its tally of the kind campaign is 4, it has 3\n"
+        "acme/summer: its tally of the kind category is 0, it has 1\n"
         "6 clicks were moved into SQL by 2 entries of the ledger; the hourly rows hold 4\n"
         + NOTHING_WAITS,
         "",
@@ -279,6 +288,7 @@ def test_a_ledger_that_disagrees_fails_the_audit(waymark: Waymark, sql: sqlite3.
         "INSERT INTO campaigns (event_id, code, description, external_target, order_count, "
         "click_count) VALUES (1, 'poster', '', '', 0, 2)"
     )
+    sql.execute("INSERT INTO tallies VALUES (1, 'campaign', 1)")
     sql.execute("INSERT INTO click_hours SELECT id, 7, 'human', 2 FROM campaigns")
     outcome = waymark("audit")
     assert outcome.status == 1
@@ -323,6 +333,7 @@ def test_the_audit_without_redis(waymark: Waymark) -> None:
     assert "what waits in Redis and on disk can't be told: " in outcome.out
 
 
+@pytest.mark.usefixtures("summer")
 def test_spools_are_listed(waymark: Waymark, settings: Settings) -> None:
     """Each with what it holds, and whether its process lives."""
     assert waymark("spool") == Outcome(0, "no clicks wait on disk\n", "")
@@ -339,10 +350,96 @@ def test_spools_are_listed(waymark: Waymark, settings: Settings) -> None:
         f"{'b' * 32}  0        0       0           a running process",
     ]
     owned.remove()
-    (settings.spool_dir / "other.spool").write_bytes(b"hello")
-    outcome = waymark("spool")
+    (settings.spool_dir / f"{'a' * 32}.spool").unlink()
+    assert waymark("spool") == Outcome(0, "no clicks wait on disk\n", "")
+
+
+@pytest.fixture
+def strangers(settings: Settings, tmp_path: Path) -> list[str]:
+    """Files that are called spools, and are none; what is said of them."""
+    directory = settings.spool_dir
+    directory.mkdir()
+    secret = tmp_path / "secret"
+    secret.write_bytes(header("c" * 32))
+    (directory / "a-foreign.spool").write_bytes(b"hello")
+    (directory / "b-later.spool").write_bytes(header("b" * 32).replace(b"spool 1", b"spool 2"))
+    (directory / "c-link.spool").symlink_to(secret)
+    (directory / "d-folder.spool").mkdir()
+    os.mkfifo(directory / "e-pipe.spool")
+    return [
+        f"{directory}/a-foreign.spool is left alone: it is no spool",
+        f"{directory}/b-later.spool is left alone: it has version 2, this program knows 1",
+        f"{directory}/c-link.spool is left alone: Too many levels of symbolic links",
+        f"{directory}/d-folder.spool is left alone: Is a directory",
+        f"{directory}/e-pipe.spool is left alone: Illegal seek",
+    ]
+
+
+@pytest.mark.usefixtures("summer", "redis_url")
+def test_what_is_no_spool_is_told_as_that(
+    waymark: Waymark, settings: Settings, strangers: list[str]
+) -> None:
+    """Neither the list nor the audit fails for it, and what waits beside it is told."""
+    left = Spool.create(settings.spool_dir, "d" * 32)
+    left.append(NumberedBatch(1, {"1:500000:human": 7}), sent=False)
+    left.close()
+    listed = waymark("spool")
+    assert (listed.status, listed.out.splitlines()[2:]) == (0, strangers)
+    audited = waymark("audit")
+    assert (audited.status, audited.err) == (0, "")
+    assert audited.out.splitlines()[-6:] == ["7 clicks wait on disk for Redis", *strangers]
+
+
+# What only makes sense where there is a database.
+READING = {
+    "audit": ["audit"],
+    "spool": ["spool"],
+    "token list": ["token", "list", "acme"],
+    "token create": ["token", "create", "acme"],
+    "token revoke": ["token", "revoke", "1"],
+}
+
+
+@pytest.mark.parametrize("arguments", READING.values(), ids=READING)
+def test_a_wrong_directory_is_refused(
+    waymark: Waymark, settings: Settings, arguments: list[str]
+) -> None:
+    """Where there is no database none is made, and the settings that choose it are named."""
+    outcome = waymark(*arguments)
     assert (outcome.status, outcome.out) == (1, "")
-    assert "other.spool: it is no spool" in outcome.err
+    assert outcome.err == (
+        f"waymark: there is no database {settings.data_dir}/waymark.db "
+        "(settings DATA_DIR and DATABASE_URL)\n"
+    )
+    assert list(settings.data_dir.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", READING.values(), ids=READING)
+def test_a_missing_directory_is_not_made(
+    waymark: Waymark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    """Nor is the one that it would be in."""
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "elsewhere"))
+    assert waymark(*arguments).status == 1
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("arguments", READING.values(), ids=READING)
+def test_another_programs_database_is_refused(
+    waymark: Waymark, sql: sqlite3.Connection, settings: Settings, arguments: list[str]
+) -> None:
+    """An empty file, and one with tables of somebody else's, stay what they are."""
+    file = settings.data_dir / "waymark.db"
+    for statement in (None, "CREATE TABLE recipes (name)"):
+        if statement is None:
+            file.touch()
+        else:
+            sql.execute(statement)
+        before = file.read_bytes()
+        outcome = waymark(*arguments)
+        assert (outcome.status, outcome.out) == (1, "")
+        assert outcome.err == f"waymark: {file} is no database of Waymark's\n"
+        assert file.read_bytes() == before
 
 
 @pytest.mark.usefixtures("summer")

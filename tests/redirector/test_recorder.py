@@ -170,7 +170,7 @@ async def test_a_frozen_redis_holds_no_redirect(own_redis: RedisServer, spool_di
         own_redis.thaw()
         await all_in_redis(recorder)
         assert counted(own_redis) == {1: 6}
-        assert survey(spool_dir) == []
+        assert survey(spool_dir).waiting == []
 
 
 async def test_a_killed_redis_loses_nothing_confirmed(
@@ -184,7 +184,7 @@ async def test_a_killed_redis_loses_nothing_confirmed(
         for _ in range(20):
             await click(recorder, 1)
         assert recorder.presence.away
-        [spool] = survey(spool_dir)
+        [spool] = survey(spool_dir).waiting
         assert (spool.clicks, spool.owned, spool.torn) == (20, True, 0)
         own_redis.start()
         await all_in_redis(recorder)
@@ -223,12 +223,12 @@ async def test_an_ended_writers_spool_is_adopted(own_redis: RedisServer, spool_d
         assert recorder.spooled_clicks == 5  # its owner lives
     # The owner has ended without Redis; the batch that it sent to the frozen one is counted there.
     own_redis.thaw()
-    assert [spool.owned for spool in survey(spool_dir)] == [False]
+    assert [spool.owned for spool in survey(spool_dir).waiting] == [False]
     await adopter.adopt()
     await adopter.close()
     await database.close()
     assert counted(own_redis) == {1: 6}
-    assert survey(spool_dir) == []
+    assert survey(spool_dir).waiting == []
 
 
 async def test_with_a_full_disk_redirects_go_on(
@@ -317,7 +317,7 @@ async def test_closing_without_redis_leaves_clicks_on_disk(
     async with recording(f"unix://{short_dir}/nobody.sock", spool_dir, 0.01) as recorder:
         await click(recorder, 1)
     assert "1 clicks stay on disk" in caplog.text
-    assert [spool.clicks for spool in survey(spool_dir)] == [1]
+    assert [spool.clicks for spool in survey(spool_dir).waiting] == [1]
 
 
 async def test_closing_without_anything_says_what_is_lost(

@@ -175,7 +175,7 @@ class Recording(RuleBasedStateMachine):
             await recorder.close(10)
         await self.adopter.adopt()
         await self.adopter.close()
-        assert survey(self.spool_dir) == []
+        assert survey(self.spool_dir).waiting == []
         assert not self.spool_dir.exists() or list(self.spool_dir.iterdir()) == []
         while await self.flusher.flush():
             pass

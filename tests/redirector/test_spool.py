@@ -90,7 +90,7 @@ def test_a_living_owner_keeps_its_spool(tmp_path: Path) -> None:
     spool = Spool.create(tmp_path, WRITER)
     spool.append(BATCHES[0], sent=False)
     assert list(Spool.adopt(tmp_path, set())) == []
-    assert [waiting.owned for waiting in survey(tmp_path)] == [True]
+    assert [waiting.owned for waiting in survey(tmp_path).waiting] == [True]
     spool.close()
     first = list(Spool.adopt(tmp_path, set()))
     assert len(first) == 1
@@ -173,7 +173,7 @@ def test_what_was_handed_out_is_never_merged(tmp_path: Path) -> None:
     spool.compact()
     assert spool.head(2 * MAX_FIELDS) == handed_out
     assert spool.clicks == 79 * MAX_FIELDS
-    assert [len(waiting.batches) for waiting in survey(tmp_path)] == [3]
+    assert [len(waiting.batches) for waiting in survey(tmp_path).waiting] == [3]
     spool.close()
 
 
@@ -191,8 +191,8 @@ def test_a_survey_changes_nothing(tmp_path: Path) -> None:
     with path.open("ab") as file:
         file.write(b"torn")
     content = path.read_bytes()
-    [waiting] = survey(tmp_path)
+    [waiting] = survey(tmp_path).waiting
     assert (waiting.writer, list(waiting.batches), waiting.clicks) == (WRITER, BATCHES, 19)
     assert (waiting.owned, waiting.torn) == (False, 4)
     assert path.read_bytes() == content
-    assert survey(tmp_path / "nowhere") == []
+    assert survey(tmp_path / "nowhere").waiting == []

@@ -4,11 +4,10 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from alembic import command
 from sqlalchemy import Connection
 
-from tracking import campaigns, categories
-from tracking.database import Database, _config
+from tracking import campaigns, categories, schema
+from tracking.database import Database
 from tracking.organizers import Event
 from tracking.settings import Settings
 
@@ -107,7 +106,7 @@ async def test_a_write_that_fails_is_not_tallied(
 
 
 def _upgrade(connection: Connection) -> None:
-    command.upgrade(_config(connection), "0002")
+    schema.upgrade(connection, "0002")
 
 
 async def test_what_was_there_before_tallies_is_counted(settings: Settings) -> None:
