@@ -26,7 +26,7 @@ _COMMON = (
     "Safari/537.36 Edg/ OPR/ Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 "
     "Version/ Mobile/15E148 Safari/604.1 (iPhone; CPU iPhone OS 17_5 like Mac OS X) "
     "(X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0 (Linux; Android 10; K) "
-    "Mobile Safari/537.36 SamsungBrowser/ CriOS/ FxiOS/ GSA/ Electron/ (Linux; Android 14; SM- ; wv)"
+    "Mobile Safari/537.36 SamsungBrowser/ CriOS/ FxiOS/ GSA/ Electron/ (Linux; Android 14; ; wv)"
 )
 
 # How a whole browser's User-Agent begins; a crawler's has no system, or says that it is compatible.
