@@ -5,6 +5,7 @@ import logging
 import uvicorn
 
 from api.app import create_app
+from serving import server
 from tracking import process
 from tracking.settings import Settings
 from tracking.urls import http_origin
@@ -23,18 +24,8 @@ def main(settings: Settings) -> None:
     """
     listener = process.listen(settings.host, settings.api_port, "API_PORT")
     process.prepare_database(settings)
-    config = uvicorn.Config(
-        create_app(settings),
-        http="httptools",
-        loop="uvloop",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=_GRACE,
-    )
+    server.bound(listener)
+    config = server.configure(create_app(settings), grace=_GRACE)
     process.ignore_stop_signals()
     logger.info("listening on %s", http_origin(settings.host, settings.api_port))
     uvicorn.Server(config).run(sockets=[listener])

@@ -1,11 +1,12 @@
 """`python -m loadtest.starlette_lane`: the redirector without its express lane.
 
-The same app in the same server, with uvicorn's own HTTP protocol: what the express lane spares.
+The same app in the same server, with the HTTP protocol that is beneath it: what that lane spares.
 """
 
 import uvicorn
 
 from redirector.app import create_app
+from serving.protocol import BoundedProtocol
 from tracking import process
 from tracking.settings import Settings
 
@@ -17,7 +18,7 @@ def main(settings: Settings) -> None:
         create_app(settings),
         host=settings.host,
         port=settings.redirector_port,
-        http="httptools",
+        http=BoundedProtocol,
         loop="uvloop",
         ws="none",
         lifespan="on",

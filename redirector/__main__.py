@@ -13,6 +13,7 @@ from uvicorn.supervisors import Multiprocess
 
 from redirector.app import create_app
 from redirector.protocol import Protocol
+from serving import server
 from tracking import process
 from tracking.settings import Settings
 from tracking.urls import http_origin
@@ -50,20 +51,13 @@ def main(settings: Settings) -> None:
     """Serves until SIGINT or SIGTERM."""
     listener = process.listen(settings.host, settings.redirector_port, "REDIRECTOR_PORT")
     process.prepare_database(settings)
-    config = uvicorn.Config(
+    server.bound(listener)
+    config = server.configure(
         "redirector.__main__:application",
-        factory=True,
+        protocol=Protocol,
+        grace=_GRACE,
         workers=settings.redirector_workers,
-        http=Protocol,
-        loop="uvloop",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=_GRACE,
-        timeout_worker_healthcheck=_WORKER_PATIENCE,
+        worker_patience=_WORKER_PATIENCE,
     )
     process.ignore_stop_signals()
     logger.info("answering links on %s", http_origin(settings.host, settings.redirector_port))

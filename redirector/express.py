@@ -15,8 +15,6 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
-
 from redirector.answers import VERSION
 from redirector.audience import AUDIENCE_HEADERS, audience_of
 from redirector.links import KnownLink, Links
@@ -47,6 +45,7 @@ _SPECIAL_FIELD: Final = re.compile(
     r"connection(?!: ?keep-alive\r)):",
     re.IGNORECASE,
 )
+_HOST_FIELD: Final = re.compile(r"\nhost:", re.IGNORECASE)
 _TARGET: Final = re.compile(rb"GET (/[^?]*)(?:\?.*)? HTTP/1\.1")
 _AUDIENCE_FIELD: Final = re.compile(rf"\n({'|'.join(AUDIENCE_HEADERS)}): ?(.*)\r", re.IGNORECASE)
 
@@ -74,7 +73,7 @@ class Express:
         """Makes the opening anew."""
         self.default_headers = default_headers
         lines = [b"%b: %b\r\n" % header for header in default_headers]
-        self.opening = b"".join((STATUS_LINE[302], *lines))
+        self.opening = b"".join((b"HTTP/1.1 302 Found\r\n", *lines))
 
     def read(self, packet: bytes) -> tuple[int, Audience, bytes] | None:
         """Reads a request: mostly one dictionary knows its first line, another the rest.
@@ -163,6 +162,8 @@ def audience_of_head(head: bytes) -> Audience | None:
     """
     text = "\n" + head.decode("latin-1")
     if _PLAIN_HEAD.fullmatch(text) is None or _SPECIAL_FIELD.search(text) is not None:
+        return None
+    if len(_HOST_FIELD.findall(text)) != 1:
         return None
     fields = _AUDIENCE_FIELD.findall(text)
     audience = audience_of((name.lower(), value) for name, value in fields)

@@ -1,55 +1,34 @@
-"""uvicorn's HTTP protocol with an express lane: known links are answered without ASGI.
+"""The HTTP protocol with an express lane: known links are answered without ASGI.
 
 A connection answers a packet in the express lane when the packet is one plain request for a link
 (redirector/express.py says what is plain), and nothing else is going on: no request before it waits
-for its answer, none has come in part, the client reads what it is sent, and no limit is reached. A
+for its answer, nothing of one has come that was not read, and the client reads what it is sent. A
 packet whose link is not in the cache waits until SQL was asked for it. All else, and what SQL does
-not know, goes to uvicorn's own parser and to Starlette: what it is, they answer.
+not know, goes to h11 and to Starlette: what it is, they answer.
 
-So at most one request of a connection is in the express lane, and uvicorn's queue keeps the order
-of those that are sent before it is answered. An `ExpressCycle` stands for it where uvicorn looks
-for the request under way: for the queue, for keep-alive time-outs, for shutting down.
+So the express lane only sees bytes that h11 would take for the beginning of a request, too: never a
+body, nor a piece of one. At most one request of a connection is in the express lane; what comes
+behind it waits in h11's buffer. An `ExpressCycle` stands for it where uvicorn looks for the request
+under way.
 """
 
 import asyncio
-import re
 from typing import Any
-from urllib.parse import quote
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.h11_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
 from redirector.express import STATE_KEY, Asked, Express
-from tracking.urls import PRINTABLE
-
-_REQUEST_LINE = re.compile(rb"(?P<method>[A-Z]+ )(?P<url>[^ \r\n]+)(?P<version> HTTP/1\.[01]\r?\n)")
+from serving.protocol import BoundedProtocol
 
 
-class StarletteProtocol(HttpToolsProtocol):
-    """Answers everything through ASGI.
-
-    It takes bytes beyond ASCII in a URL for their percent-encoded form, as browsers send them.
-    RFC 3986 does not allow them, and the parser refuses them with 400; a visitor is better served
-    by the link that was meant, or by a 404. Only a request line at the start of what a packet
-    brings is looked at: others go on to the parser, and bodies mean nothing to a redirect.
-    """
-
-    def data_received(self, data: bytes) -> None:
-        """Called with whatever the network brings."""
-        line = None if data.isascii() else _REQUEST_LINE.match(data)
-        if line is not None:
-            url = quote(line["url"], safe=PRINTABLE).encode()
-            data = b"".join((line["method"], url, line["version"], data[line.end() :]))
-        super().data_received(data)
-
-
-class Protocol(StarletteProtocol):
+class Protocol(BoundedProtocol):
     """Answers known links in the express lane, and everything else through ASGI."""
 
     # CPython shares the keys of instances' dictionaries up to 30 attributes: uvicorn's fit, and
     # with ours a connection would take 1.5 KiB more, and every look at an attribute longer.
-    __slots__ = ("_answered_at", "_express", "_express_cycle", "_half_parsed")
+    __slots__ = ("_express", "_express_cycle")
 
     def __init__(
         self,
@@ -65,18 +44,15 @@ class Protocol(StarletteProtocol):
         self._express: Express | None = None if closed else app_state.get(STATE_KEY)
         if self._express is not None:
             self.cycle = self._express_cycle = ExpressCycle(self, self._express)
-        self._half_parsed = False
-        self._answered_at = 0.0
 
     def data_received(self, data: bytes) -> None:
         """Called with whatever the network brings."""
         express = self._express
         if (
             express is None
-            or self._half_parsed
+            or self._partial
             or not self.cycle.response_complete
             or self.flow.write_paused
-            or (self.limit_concurrency is not None and self._is_overloaded())
         ):
             super().data_received(data)
             return
@@ -108,41 +84,13 @@ class Protocol(StarletteProtocol):
             if not cycle.keep_alive:
                 self.shutdown()  # this request's cycle has not been told yet
 
-    def on_message_begin(self) -> None:
-        """Called by the parser at a request's first byte."""
-        self._half_parsed = True
-        super().on_message_begin()
-
-    def on_message_complete(self) -> None:
-        """Called by the parser at a request's end."""
-        self._half_parsed = False
-        super().on_message_complete()
-
     def on_express_answer(self) -> None:
-        """Called when a request was answered in the express lane; as `on_response_complete`.
-
-        But a keep-alive timer that runs goes on, and finds out at its end that the connection was
-        used: to cancel it and to set another takes longer than the rest of a request. Whatever
-        comes to the parser stops it; so while it runs, nothing is in uvicorn's queue.
-        """
-        if self.timeout_keep_alive_task is None:
-            self.on_response_complete()
-        else:
-            self.server_state.total_requests += 1
-            self._answered_at = self.loop.time()
-
-    def timeout_keep_alive_handler(self) -> None:
-        """Called when the connection has been idle for long, or might have been."""
-        self.timeout_keep_alive_task = None
-        if not self.cycle.response_complete:
-            return  # its answer sets a new timer
-        left = self._answered_at + self.timeout_keep_alive - self.loop.time()
-        if left > 0:
-            self.timeout_keep_alive_task = self.loop.call_later(
-                left, self.timeout_keep_alive_handler
-            )
-        else:
-            super().timeout_keep_alive_handler()
+        """Called when a request was answered in the express lane; as `on_response_complete`."""
+        self.server_state.total_requests += 1
+        self._answered_at = self.loop.time()
+        if self._partial:
+            self.handle_events()
+            self.flow.resume_reading()
 
     def log_access(self, request: bytes) -> None:
         """Writes an express request into uvicorn's access log, as `RequestResponseCycle` does."""
@@ -156,17 +104,12 @@ class Protocol(StarletteProtocol):
             302,
         )
 
-    def _is_overloaded(self) -> bool:
-        """As uvicorn has it, which answers 503 then."""
-        limit = self.limit_concurrency
-        return limit is not None and (len(self.connections) >= limit or len(self.tasks) >= limit)
-
 
 class ExpressCycle(RequestResponseCycle):
     """The request of a connection that is in the express lane, one after the other.
 
     uvicorn sees a `RequestResponseCycle` in it; of that one's attributes only those are there that
-    `HttpToolsProtocol` uses (tests/redirector/test_uvicorn.py says which).
+    `H11Protocol` uses (tests/redirector/test_uvicorn.py says which).
     """
 
     __slots__ = (
@@ -208,10 +151,10 @@ class ExpressCycle(RequestResponseCycle):
             express.open_with(default_headers)
         self.response_complete = True
         if self.keep_alive:
-            protocol.transport.write(express.opening + self.headers)
+            protocol.wire.write(express.opening + self.headers)
             protocol.on_express_answer()
         else:
-            closing = self.headers.removesuffix(b"\r\n") + b"connection: close\r\n\r\n"
-            protocol.transport.write(express.opening + closing)
+            closing = self.headers.removesuffix(b"\r\n") + b"Connection: close\r\n\r\n"
+            protocol.wire.write(express.opening + closing)
             protocol.transport.close()
             protocol.on_response_complete()

@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 
 from api.app import create_app
+from serving.protocol import BoundedProtocol
 from tracking import tokens
 from tracking.database import Database
 from tracking.organizers import ensure_event
@@ -124,7 +125,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             create_app(settings),
             lifespan="on",
             log_config=None,
-            http="httptools",
+            http=BoundedProtocol,
             proxy_headers=False,
         )
     )

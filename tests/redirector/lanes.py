@@ -9,13 +9,14 @@ from typing import cast
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.h11_impl import RequestResponseCycle
 
 from redirector.app import create_app
 from redirector.counters import PENDING
 from redirector.express import STATE_KEY, Express
 from redirector.links import Links
-from redirector.protocol import Protocol, StarletteProtocol
+from redirector.protocol import Protocol
+from serving.protocol import BoundedProtocol
 from tests.redirector.counting import counted
 from tests.redis_server import RedisServer
 from tests.serving import running
@@ -40,7 +41,7 @@ Clicks = Counter[tuple[str, str]]
 """Clicks by code and audience."""
 
 
-class _Watched(HttpToolsProtocol):
+class _Watched(BoundedProtocol):
     """Counts the bytes that have come."""
 
     received = 0
@@ -55,7 +56,7 @@ class WatchedExpress(_Watched, Protocol):
     """The protocol with the express lane."""
 
 
-class WatchedStarlette(_Watched, StarletteProtocol):
+class WatchedStarlette(_Watched):
     """The protocol without."""
 
 
@@ -119,7 +120,6 @@ async def lane(
     access_log: bool = False,
     proxy_headers: bool = False,
     root_path: str = "",
-    limit_concurrency: int | None = None,
     timeout_keep_alive: int = 60,
 ) -> AsyncIterator[Lane]:
     """A redirector whose clicks wait until Redis has confirmed them, with all links cached."""
@@ -134,7 +134,6 @@ async def lane(
         access_log=access_log,
         proxy_headers=proxy_headers,
         root_path=root_path,
-        limit_concurrency=limit_concurrency,
         timeout_keep_alive=timeout_keep_alive,
     )
     async with running(config) as serving:

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 
 import pytest
-from uvicorn.protocols.http import httptools_impl
+from uvicorn.protocols.http import h11_impl
 
 import redirector
 from redirector.express import STATE_KEY
@@ -29,7 +29,7 @@ PACKET = (
 PACKETS = {"no query": PACKET % b"", "query": PACKET % b"?utm_source=mail"}
 
 OURS = str(Path(redirector.__file__).parent)
-UVICORNS = httptools_impl.__file__
+UVICORNS = h11_impl.__file__
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ NEWS = b"GET /acme/summer/c/news1/%b HTTP/1.1\r\nHost: x\r\n\r\n"
 PLAIN = NEWS % b""
 # Its code is none, and not remembered as such before it was asked for.
 MISSING = b"GET /acme/summer/c/nothing/ HTTP/1.1\r\nHost: x\r\n\r\n"
-CLOSING = b"connection: close\r\n"
+CLOSING = b"Connection: close\r\n"
 
 
 @pytest.fixture

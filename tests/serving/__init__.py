@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from serving.protocol import BoundedProtocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Serving:
 
 @asynccontextmanager
 async def serving(
-    app: ASGIApp, http: type[HttpToolsProtocol] = HttpToolsProtocol
+    app: ASGIApp, http: type[BoundedProtocol] = BoundedProtocol
 ) -> AsyncIterator[str]:
     """Serves the app; yields its base URL, like `http://127.0.0.1:40123`."""
     config = uvicorn.Config(app, lifespan="on", log_config=None, http=http, proxy_headers=False)

@@ -1,0 +1,1 @@
+"""The HTTP server that both services share: its protocol, its limits, its connections."""

@@ -1,0 +1,248 @@
+"""uvicorn's protocol on h11, with bounds: what a connection may send, and how long it may take."""
+
+import asyncio
+import logging
+from http import HTTPStatus
+from typing import Any, Final, cast
+
+import h11
+from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from serving.connection import Connection
+from serving.door import Door, Guest
+from serving.limits import Limits
+from serving.transport import ClosingTransport
+
+# uvicorn warns of every request that is none, and of every upgrade that it does not know: lines
+# without bound, at the will of whoever sends them. The door counts them.
+_logger: Final = logging.getLogger("serving.application")
+_logger.setLevel(logging.ERROR)
+
+
+class BoundedProtocol(H11Protocol):
+    """Answers through ASGI.
+
+    One request of a connection is read at a time: those behind it wait, unread, in the connection's
+    buffer, and when that holds something, nothing more is taken from the network.
+
+    A single timer looks at each connection, when something could be due and no sooner: a request
+    leaves it alone, and only notes when it was answered.
+
+    Args (uvicorn's configuration):
+        timeout_keep_alive: seconds until a head must be complete, from the connection or from the
+            answer before it.
+        limit_concurrency: how many connections there may be in the process (serving/door.py).
+    """
+
+    __slots__ = (
+        "_answered_at", "_body_since", "_closed_at", "_connected_at", "_door", "_dropped",
+        "_partial", "_stalled_at", "_timer", "wire",
+    )  # fmt: skip
+
+    limits = Limits()
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.conn: Connection = Connection(self.limits)
+        self.logger = _logger
+        self._door = Door.of(app_state, config.limit_concurrency, self.loop)
+        self.limit_concurrency = None
+        # Whether what comes next is something else than the first byte of a request.
+        self._partial = False
+        self._connected_at = self._answered_at = self.loop.time()
+        self._body_since = self._stalled_at = self._closed_at = 0.0
+        self._dropped = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Called when a client has connected."""
+        self.wire = transport
+        transport.set_write_buffer_limits(self.limits.write_buffer)
+        super().connection_made(ClosingTransport(transport, self._close))
+        self.flow = _Flow(self.transport, self.conn)
+        self._timer = self.loop.call_later(self.timeout_keep_alive, self._look)
+        if not self._door.enter(self, cast("set[Guest]", self.connections)):
+            self._partial = True
+            self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called at the end."""
+        self._timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Called with whatever the network brings."""
+        if self.transport.is_closing():
+            self._drop(data)
+            return
+        self.conn.receive_data(data)
+        if self.conn.lacks_body or not self._is_answering():
+            self.handle_events()
+        else:
+            # A request that uvicorn does not know of is answered first.
+            self._partial = True
+            self.flow.pause_reading()
+
+    def handle_events(self) -> None:
+        """Reads what can be read by now."""
+        if self.transport.is_closing():
+            return
+        super().handle_events()
+        self._partial = not self.conn.at_rest
+        if self.conn.held:
+            self.loop.call_soon(self._go_on)
+
+    def on_response_complete(self) -> None:
+        """Called at the end of each answer."""
+        self.server_state.total_requests += 1
+        self._answered_at = self.loop.time()
+        if self.transport.is_closing():
+            return
+        if self.conn.our_state is h11.DONE and self.conn.their_state is h11.DONE:
+            self.conn.start_next_cycle()
+            self.handle_events()
+        self.flow.resume_reading()
+
+    def send_400_response(self, msg: str) -> None:
+        """Called for what is no request, or none that is taken."""
+        self._refuse(self.conn.refusal)
+
+    def shutdown(self) -> None:
+        """Called when the server stops: closes it, behind its answer if there is one."""
+        if self._is_answering():
+            self.conn.keep_alive = self.cycle.keep_alive = False
+        else:
+            self.transport.close()
+
+    def pause_writing(self) -> None:
+        """Called when the client leaves too much unread."""
+        self._stalled_at = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """Called when it has read on."""
+        self._stalled_at = 0.0
+        super().resume_writing()
+
+    def patience(self) -> tuple[int, float] | None:
+        """How soon it may be closed for another's sake, the least first; None: not at all."""
+        if self.transport.is_closing():
+            return 0, self._closed_at
+        if self._is_answering() or self.conn.lacks_body:
+            return None
+        return int(self._answered_at > self._connected_at), self._answered_at
+
+    def turn_out(self) -> None:
+        """Closes it at once."""
+        self.transport.abort()
+
+    def _should_upgrade(self) -> bool:
+        """Called by uvicorn for each request whose head is there."""
+        self._body_since = self.loop.time()
+        return False
+
+    def _is_answering(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
+
+    def _go_on(self) -> None:
+        """Called when others had their turn."""
+        self.conn.go_on()
+        if not self.transport.is_closing():
+            self.handle_events()
+            self.flow.resume_reading()
+
+    def _look(self) -> None:
+        """Called when something may be due."""
+        now = self.loop.time()
+        left = self._due(now) - now
+        if left <= 0:
+            self._expire()
+        if not self.wire.is_closing():
+            # What is due may come nearer meanwhile, but not by more.
+            self._look_in(max(min(left, self.timeout_keep_alive), 0.0))
+
+    def _look_in(self, seconds: float) -> None:
+        self._timer.cancel()
+        self._timer = self.loop.call_later(seconds, self._look)
+
+    def _due(self, now: float) -> float:
+        """When the connection has lasted for too long as it is."""
+        limits = self.limits
+        unread = self.wire.get_write_buffer_size() > 0
+        if self.transport.is_closing():
+            return self._closed_at + (limits.write_seconds if unread else limits.linger_seconds)
+        if self._stalled_at:
+            return self._stalled_at + limits.write_seconds
+        if self.conn.lacks_body:
+            return self._body_since + limits.body_seconds
+        if self._is_answering():
+            return now + self.timeout_keep_alive
+        return self._answered_at + (limits.write_seconds if unread else self.timeout_keep_alive)
+
+    def _expire(self) -> None:
+        if self.transport.is_closing() or self.wire.get_write_buffer_size() > 0:
+            self.transport.abort()
+        elif self.conn.at_rest:
+            self.transport.close()
+        else:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+
+    def _refuse(self, status: int) -> None:
+        """Answers what is no request, or was not there in time, and closes."""
+        if self._is_answering():
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        phrase = HTTPStatus(status).phrase
+        self._door.note(f"{status} {phrase}")
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            headers = [
+                *self.server_state.default_headers,
+                (b"content-type", b"text/plain; charset=utf-8"),
+                (b"content-length", b"%d" % (len(phrase) + 1)),
+                (b"Connection", b"close"),
+            ]
+            lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+            head = f"HTTP/1.1 {status} {phrase}\r\n".encode()
+            self.wire.write(b"".join((head, lines, b"\r\n", phrase.encode(), b"\n")))
+        self.transport.close()
+
+    def _close(self) -> None:
+        """Closes the wire, or has the client do it, when there is something that was not read."""
+        self._partial = True
+        self._closed_at = self.loop.time()
+        if self.wire.is_closing():
+            return
+        if self.conn.has_unread or self.flow.read_paused:
+            self.wire.write_eof()
+            self.wire.resume_reading()
+        else:
+            self.wire.close()
+        self._look_in(self.limits.linger_seconds)
+
+    def _drop(self, data: bytes) -> None:
+        """Takes no notice of what comes behind the last answer, and after a while nothing more."""
+        self._dropped += len(data)
+        if self._dropped > self.limits.linger:
+            self.wire.pause_reading()
+
+
+class _Flow(FlowControl):
+    """Reads on only when what has come can be read."""
+
+    def __init__(self, transport: asyncio.Transport, connection: Connection) -> None:
+        super().__init__(transport)
+        self._connection = connection
+
+    def resume_reading(self) -> None:
+        """Called by whoever has done with what it was given."""
+        if not self._connection.is_full:
+            super().resume_reading()

@@ -1,0 +1,53 @@
+"""How both services configure uvicorn."""
+
+import socket
+
+import uvicorn
+from starlette.applications import Starlette
+
+from serving.limits import HEAD_SECONDS, RECEIVE_BUFFER
+from serving.protocol import BoundedProtocol
+
+
+def configure(
+    app: Starlette | str,
+    *,
+    protocol: type[BoundedProtocol] = BoundedProtocol,
+    grace: int,
+    max_connections: int | None = None,
+    workers: int = 1,
+    worker_patience: int = 5,
+) -> uvicorn.Config:
+    """uvicorn's configuration.
+
+    Args:
+        app: an application, or `module:function` for the one that makes it in each worker.
+        grace: seconds that open requests are waited for when the process is stopped.
+        max_connections: of each process; None: as many as come.
+        worker_patience: seconds after which a worker that says nothing is replaced.
+    """
+    return uvicorn.Config(
+        app,
+        factory=isinstance(app, str),
+        http=protocol,
+        loop="uvloop",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=max_connections,
+        timeout_keep_alive=HEAD_SECONDS,
+        timeout_graceful_shutdown=grace,
+        workers=workers,
+        timeout_worker_healthcheck=worker_patience,
+    )
+
+
+def bound(listener: socket.socket) -> None:
+    """Has each connection of a listening socket hold little that was not read yet.
+
+    What comes at once is never more than the kernel's buffer; and Linux lets that grow to 6 MiB.
+    """
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)

@@ -1,0 +1,57 @@
+"""A connection's transport, which closes so that the client gets its last answer."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+
+class ClosingTransport(asyncio.Transport):
+    """What uvicorn's code writes to and closes.
+
+    Closing a connection whose data was not read resets it, and with it goes the answer that the
+    client has not read yet (RFC 9112, section 9.6). So `close` asks its owner, which may go on
+    reading for a while.
+    """
+
+    __slots__ = ("_close", "_closing", "wire")
+
+    def __init__(self, wire: asyncio.Transport, close: Callable[[], None]) -> None:
+        super().__init__()
+        self.wire = wire
+        self._close = close
+        self._closing = False
+
+    def close(self) -> None:
+        """Writes what is left, and closes, once."""
+        if not self._closing:
+            self._closing = True
+            self._close()
+
+    def abort(self) -> None:
+        """Closes at once, whatever is left."""
+        self._closing = True
+        self.wire.abort()
+
+    def is_closing(self) -> bool:
+        """Whether it was closed, from either side."""
+        return self._closing or self.wire.is_closing()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """As the wire's."""
+        self.wire.write(data)
+
+    def pause_reading(self) -> None:
+        """As the wire's."""
+        self.wire.pause_reading()
+
+    def resume_reading(self) -> None:
+        """As the wire's."""
+        self.wire.resume_reading()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """As the wire's."""
+        return self.wire.get_extra_info(name, default)
+
+    def get_write_buffer_size(self) -> int:
+        """As the wire's."""
+        return self.wire.get_write_buffer_size()
