@@ -13,6 +13,7 @@ from api.categories import CATEGORIES
 from api.description import TITLE, describe
 from api.discovery import mount_discovery
 from api.errors import HANDLERS
+from api.events import mount_events
 from api.health import health
 from api.idempotency import Idempotency
 from api.orders import mount_orders
@@ -52,6 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     paths = Paths(app)
     mount_discovery(paths)
+    mount_events(paths)
     mount(paths, CAMPAIGNS)
     mount_orders(paths)
     mount(paths, CATEGORIES)

@@ -12,29 +12,18 @@ from api.fields import (
     OptionalMultiLingual,
     WriteModel,
 )
-from api.parameters import Parameter
+from api.filters import boolean_parameter, ordering_parameter, read_boolean, read_ordering
 from api.reading import Identified
 from api.resource import Filters, Resource
 from tracking import categories
 
-# The contract, "Item categories": these spellings, and no others.
-_IS_ADDON = {
-    **dict.fromkeys(("true", "True", "TRUE", "1"), True),
-    **dict.fromkeys(("false", "False", "FALSE", "0"), False),
-}
-_ORDERINGS = ("id", "-id", "position", "-position")
+_COLUMNS = ("id", "position")
 _PARAMETERS = (
-    Parameter(
-        "is_addon",
-        "Only categories that are add-ons, or only others. Values that are not listed are ignored.",
-        {"type": "boolean"},
-    ),
-    Parameter(
-        "ordering",
-        f"One or more of {', '.join(f'`{name}`' for name in _ORDERINGS)}, joined by commas; others "
-        "are dropped. Without any: by `position`, then `id`.",
-        {"type": "string"},
-        examples=("-position,id",),
+    boolean_parameter("is_addon", "Only categories that are add-ons, or only others."),
+    ordering_parameter(
+        _COLUMNS,
+        "Equal ones come newest first. Without any: by `position`, then `id`.",
+        "-position,id",
     ),
 )
 
@@ -66,12 +55,11 @@ class CategoryRead(CategoryFields, Identified):
 
 
 def _selection(query: QueryParams) -> Filters:
-    return {"is_addon": _IS_ADDON.get(query.get("is_addon", ""))}
+    return {"is_addon": read_boolean(query, "is_addon")}
 
 
 def _ordering(query: QueryParams) -> Filters:
-    names = (name.strip() for name in query.get("ordering", "").split(","))
-    return {"ordering": tuple(name for name in names if name in _ORDERINGS)}
+    return {"ordering": read_ordering(query, _COLUMNS)}
 
 
 CATEGORIES = Resource(

@@ -10,7 +10,7 @@ from tracking import marks, tallies
 from tracking.languages import MultiLingual
 from tracking.tables import categories
 from tracking.tallies import Kind
-from tracking.window import SortKey, Window, rows
+from tracking.window import Window, rows, sort_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,9 @@ async def list_(
             contract, "Item categories").
     """
     query = select(*_COLUMNS).where(*_of(event_id, is_addon))
-    found = await rows(connection, query, _sort_keys(ordering or ("position", "id")), window)
+    names = ordering or ("position", "id")
+    keys = sort_keys(categories, (*names, "-id"), unique={"id"})
+    found = await rows(connection, query, keys, window)
     return [Category(**row) for row in found]
 
 
@@ -140,15 +142,3 @@ def _of(event_id: int, is_addon: bool | None) -> list[ColumnElement[bool]]:
     if is_addon is not None:
         conditions.append(categories.c.is_addon == is_addon)
     return conditions
-
-
-def _sort_keys(names: tuple[str, ...]) -> list[SortKey]:
-    """The named columns, each where it comes first; nothing counts after an id, which is unique."""
-    keys: dict[str, SortKey] = {}
-    for name in (*names, "-id"):
-        column = categories.c[name.removeprefix("-")]
-        if column.name not in keys:
-            keys[column.name] = SortKey(column, descending=name.startswith("-"))
-        if column.name == "id":
-            break
-    return list(keys.values())

@@ -4,8 +4,8 @@
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -16,6 +16,7 @@ from tracking import organizers, sample, tokens
 from tracking.database import Database
 from tracking.errors import UnknownNameError
 from tracking.links import check_leads_away
+from tracking.moments import read_end, shown
 from tracking.process import reported_errors
 from tracking.settings import Settings
 from tracking.stack import Stack
@@ -60,6 +61,7 @@ Organizer = Annotated[
 def create_event(
     organizer: Organizer,
     event: Annotated[str, typer.Argument(metavar="EVENT", help="Slug of the event.")],
+    *,
     shop_url: Annotated[
         str | None,
         typer.Option(
@@ -84,15 +86,48 @@ def create_event(
             parser=_printable,
         ),
     ] = None,
+    timezone: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ZONE",
+            help='Its time zone, an IANA name like Europe/Berlin, "" for UTC. Left out: as it was.',
+        ),
+    ] = None,
+    currency: Annotated[
+        str | None,
+        typer.Option(metavar="CODE", help='Three letters, "" for EUR. Left out: as it was.'),
+    ] = None,
+    date_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHEN",
+            help='When it starts, a date or a time in its time zone, like 2027-12-27T10:00, "" for '
+            "when it was made here. Left out: as it was.",
+        ),
+    ] = None,
+    date_to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHEN", help='When it ends, likewise, "" for unknown. Left out: as it was.'
+        ),
+    ] = None,
 ) -> None:
     """Make an event, and its organizer, where they are missing; or change what is given."""
+
+    facts = organizers.Facts(currency, timezone, date_from, date_to)
 
     async def work(database: Database) -> organizers.Event:
         if shop_url:
             check_leads_away(shop_url, Settings.load().public_origin)
         async with database.write() as connection:
             return await organizers.ensure_event(
-                connection, organizer, event, shop_url, name=name, organizer_name=organizer_name
+                connection,
+                organizer,
+                event,
+                shop_url,
+                name=name,
+                organizer_name=organizer_name,
+                facts=facts,
             )
 
     made = on_database(work, make=True)
@@ -119,6 +154,14 @@ def create_token(
             "--name", metavar="NAME", help="Who it is for; the list shows it.", parser=_printable
         ),
     ] = "",
+    expires: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHEN",
+            help="When it ends: a date (that day is the last, UTC), a time, or a duration such as "
+            "12h, 90d or 4w. Left out: never.",
+        ),
+    ] = None,
 ) -> None:
     """Make a token and print it: it can't be shown again."""
 
@@ -131,6 +174,7 @@ def create_token(
                 event_ids=[await _event_id(connection, organizer, slug) for slug in event or []],
                 read_only=read_only,
                 name=name,
+                expires_at=None if expires is None else read_end(expires, time.time()),
             )
 
     typer.echo(on_database(work))
@@ -138,13 +182,13 @@ def create_token(
 
 @token_app.command("list")
 def list_tokens(organizer: Organizer) -> None:
-    """List an organizer's tokens, revoked ones too."""
+    """List an organizer's tokens, revoked and expired ones too."""
 
     async def work(database: Database) -> list[tokens.Token]:
         async with database.read() as connection:
             return await tokens.list_(connection, await _organizer_id(connection, organizer))
 
-    header = ("id", "name", "events", "access", "created", "last used", "revoked")
+    header = ("id", "name", "events", "access", "created", "last used", "expires", "revoked")
     for line in table([header, *map(_row, on_database(work))]):
         typer.echo(line)
 
@@ -241,14 +285,15 @@ def _row(token: tokens.Token) -> tuple[str, ...]:
         token.name or "-",
         "all" if token.all_events else ", ".join(token.events),
         "read-only" if token.read_only else "read-write",
-        _time(token.created_at),
-        "-" if token.last_used_at is None else _time(token.last_used_at),
+        _shown(token.created_at),
+        _shown(token.last_used_at),
+        _shown(token.expires_at),
         "revoked" if token.revoked else "-",
     )
 
 
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _shown(seconds: float | None) -> str:
+    return "-" if seconds is None else shown(seconds)
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:

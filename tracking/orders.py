@@ -3,7 +3,6 @@
 import re
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from sqlalchemy import RowMapping, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tracking import marks
 from tracking.database import upsert
 from tracking.errors import OrderTakenError
+from tracking.moments import shown
 from tracking.tables import campaigns, orders
 from tracking.window import SortKey, Window, rows
 
@@ -121,5 +121,4 @@ async def _add(connection: AsyncConnection, event_id: int, campaign_id: int, num
 
 
 def _order(row: RowMapping) -> Order:
-    attributed_at = datetime.fromtimestamp(row["attributed_at"], UTC)
-    return Order(row["code"], attributed_at.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    return Order(row["code"], shown(row["attributed_at"]))

@@ -1,8 +1,12 @@
 """Organizers and their events: the slugs in every path."""
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
 
 from sqlalchemy import ColumnElement, RowMapping, bindparam, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,12 +15,17 @@ from tracking.campaigns import note_changes
 from tracking.database import upsert
 from tracking.errors import InvalidNameError
 from tracking.languages import DEFAULT_LOCALE, MultiLingual
+from tracking.moments import InvalidMomentError, read_moment, shown
+from tracking.search import contains, searchable
 from tracking.tables import campaigns, events, organizers
 from tracking.urls import check_target, shop_of
-from tracking.window import SortKey, Window, rows
+from tracking.window import Window, rows, sort_keys
 
 # The first character keeps "." and ".." out, which clients resolve before they send a path.
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
+_CURRENCY = re.compile(r"[A-Za-z]{3}")
+_DEFAULT_CURRENCY = "EUR"
+_DEFAULT_ZONE = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +36,31 @@ class Organizer:
     slug: str
     name: str
 
+    def public_url(self, shop_url: str, origin: str) -> str:
+        """Where its events are sold: the setting `SHOP_URL` up to where it names the event.
+
+        Args:
+            origin: what a path is completed with (`Settings.public_origin`).
+        """
+        page, names_event, _ = shop_url.partition("{event}")
+        if names_event:
+            page = page[: page.rfind("/") + 1]
+        if page.endswith("://"):  # its host names the event
+            page = "/{organizer}/"
+        return _absolute(page.format(organizer=self.slug), origin)
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event of an organizer; without a name of its own, its slug is that."""
+    """An event of an organizer; without a name of its own, its slug is that.
+
+    Attributes:
+        currency: three capital letters (ISO 4217).
+        timezone: an IANA name.
+        created_at: when it was made here, in seconds since the epoch.
+        date_from: likewise, when it starts; `created_at` while that is not known.
+        date_to: likewise, when it ends; None = not known.
+    """
 
     id: int
     organizer_id: int
@@ -38,10 +68,40 @@ class Event:
     slug: str
     shop_url: str
     name: MultiLingual
+    currency: str
+    timezone: str
+    created_at: float
+    date_from: float
+    date_to: float | None
 
-    def public_url(self, shop_url: str) -> str:
-        """Where its tickets are sold: its own shop, or the setting `SHOP_URL` filled in."""
-        return shop_of(self.shop_url, shop_url, self.organizer, self.slug)
+    def public_url(self, shop_url: str, origin: str) -> str:
+        """Where its tickets are sold: its own shop, or the setting `SHOP_URL` filled in.
+
+        Args:
+            origin: what a path is completed with (`Settings.public_origin`).
+        """
+        return _absolute(shop_of(self.shop_url, shop_url, self.organizer, self.slug), origin)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What an operator says about an event: None leaves it as it is, "" takes it back.
+
+    Attributes:
+        currency: three letters; "" = EUR.
+        timezone: an IANA name; "" = UTC.
+        date_from: ISO 8601, in the event's time zone unless it names another; "" = when it was
+            made.
+        date_to: likewise; "" = not known.
+    """
+
+    currency: str | None = None
+    timezone: str | None = None
+    date_from: str | None = None
+    date_to: str | None = None
+
+
+_NO_FACTS = Facts()
 
 
 _EVENTS = select(
@@ -51,6 +111,11 @@ _EVENTS = select(
     events.c.slug,
     events.c.shop_url,
     events.c.name,
+    events.c.currency,
+    events.c.timezone,
+    events.c.created_at,
+    events.c.date_from,
+    events.c.date_to,
 ).join_from(events, organizers)
 # Every request of the API asks this: to put it together anew takes longer than to run it.
 _BY_SLUGS = _EVENTS.where(
@@ -66,10 +131,14 @@ async def find_event(connection: AsyncConnection, organizer: str, slug: str) -> 
 
 
 async def count_events(
-    connection: AsyncConnection, organizer_id: int, slugs: Sequence[str] | None = None
+    connection: AsyncConnection,
+    organizer_id: int,
+    *,
+    slugs: Sequence[str] | None = None,
+    search: str = "",
 ) -> int:
-    """How many of these events the organizer has; None counts all of them."""
-    query = select(func.count()).select_from(events).where(*_among(organizer_id, slugs))
+    """How many events `list_events` lists."""
+    query = select(func.count()).select_from(events).where(*_among(organizer_id, slugs, search))
     return (await connection.execute(query)).scalar_one()
 
 
@@ -77,22 +146,33 @@ async def list_events(
     connection: AsyncConnection,
     organizer_id: int,
     window: Window,
+    *,
     slugs: Sequence[str] | None = None,
+    search: str = "",
+    ordering: Sequence[str] = (),
 ) -> list[Event]:
-    """The organizer's events in the window, ordered by slug.
+    """The organizer's events in the window.
 
     Args:
         slugs: only these; None lists all of them.
+        search: only those that have it in their name or slug.
+        ordering: columns to order by, `-` before one for descending: `slug` and `date_from`. What
+            is equal so far, or all, is ordered by slug.
     """
-    query = _EVENTS.where(*_among(organizer_id, slugs))
-    found = await rows(connection, query, [SortKey(events.c.slug)], window)
+    query = _EVENTS.where(*_among(organizer_id, slugs, search))
+    keys = sort_keys(events, (*ordering, "slug"), unique={"slug"})
+    found = await rows(connection, query, keys, window)
     return [_event(row) for row in found]
 
 
-def _among(organizer_id: int, slugs: Sequence[str] | None) -> list[ColumnElement[bool]]:
+def _among(
+    organizer_id: int, slugs: Sequence[str] | None, search: str
+) -> list[ColumnElement[bool]]:
     conditions = [events.c.organizer_id == organizer_id]
     if slugs is not None:
         conditions.append(events.c.slug.in_(slugs))
+    if search:
+        conditions.append(contains(events.c.search_text, search))
     return conditions
 
 
@@ -126,6 +206,7 @@ async def ensure_event(
     *,
     name: str | None = None,
     organizer_name: str | None = None,
+    facts: Facts = _NO_FACTS,
 ) -> Event:
     """Makes the organizer and the event where they are missing.
 
@@ -135,7 +216,8 @@ async def ensure_event(
         organizer_name: the organizer's; likewise.
 
     Raises:
-        InvalidNameError: a slug has not the form it needs.
+        InvalidNameError: a slug, the currency or the time zone has not the form it needs.
+        InvalidMomentError: a date is none, or the event would end before it starts.
         InvalidUrlError: visitors can't be sent to the shop's URL.
     """
     for word in (organizer, slug):
@@ -146,17 +228,16 @@ async def ensure_event(
             )
     if shop_url:
         check_target(shop_url)
+    _check(facts)
     await connection.execute(upsert(organizers).values(slug=organizer).on_conflict_do_nothing())
     found = await find_event(connection, organizer, slug)
     if found is None:
-        organizer_id = await find_organizer(connection, organizer)
-        await connection.execute(
-            insert(events).values(organizer_id=organizer_id, slug=slug, shop_url=shop_url or "")
-        )
+        found = await _create(connection, organizer, slug, shop_url or "")
     elif shop_url is not None and shop_url != found.shop_url:
         await _move_shop(connection, found, shop_url)
-    if name is not None:
-        await _name_event(connection, organizer, slug, name)
+    values = {**_named(slug, name), **_told(found, facts)}
+    if values:
+        await connection.execute(update(events).where(events.c.id == found.id).values(values))
     if organizer_name is not None:
         statement = update(organizers).where(organizers.c.slug == organizer)
         await connection.execute(statement.values(name=organizer_name or None))
@@ -165,10 +246,64 @@ async def ensure_event(
     return event
 
 
-async def _name_event(connection: AsyncConnection, organizer: str, slug: str, name: str) -> None:
-    of_organizer = select(organizers.c.id).where(organizers.c.slug == organizer).scalar_subquery()
-    statement = update(events).where(events.c.organizer_id == of_organizer, events.c.slug == slug)
-    await connection.execute(statement.values(name={DEFAULT_LOCALE: name} if name else None))
+def _check(facts: Facts) -> None:
+    if facts.currency and not _CURRENCY.fullmatch(facts.currency):
+        raise InvalidNameError(f"{facts.currency!r} is no currency: three letters, like EUR")
+    if facts.timezone and facts.timezone not in available_timezones():
+        raise InvalidNameError(f"{facts.timezone!r} is no time zone, like Europe/Berlin")
+    for moment in filter(None, (facts.date_from, facts.date_to)):
+        read_moment(moment, UTC)
+
+
+async def _create(connection: AsyncConnection, organizer: str, slug: str, shop_url: str) -> Event:
+    now = time.time()
+    organizer_id = await find_organizer(connection, organizer)
+    row = {"slug": slug, "search_text": searchable(slug), "created_at": now, "date_from": now}
+    await connection.execute(
+        insert(events).values(organizer_id=organizer_id, shop_url=shop_url, **row)
+    )
+    made = await find_event(connection, organizer, slug)
+    assert made is not None
+    return made
+
+
+def _named(slug: str, name: str | None) -> dict[str, Any]:
+    """The columns that change with an event's name."""
+    if name is None:
+        return {}
+    texts = {DEFAULT_LOCALE: name} if name else {}
+    return {"name": texts or None, "search_text": searchable(slug, *texts.values())}
+
+
+def _told(event: Event, facts: Facts) -> dict[str, Any]:
+    """The columns that change with what is said about an event.
+
+    Raises:
+        InvalidMomentError: it would end before it starts.
+    """
+    values: dict[str, Any] = {}
+    if facts.currency is not None:
+        values["currency"] = facts.currency.upper() or _DEFAULT_CURRENCY
+    if facts.timezone is not None:
+        values["timezone"] = facts.timezone or _DEFAULT_ZONE
+    zone = _zone(values.get("timezone", event.timezone))
+    if facts.date_from is not None:
+        start = read_moment(facts.date_from, zone) if facts.date_from else event.created_at
+        values["date_from"] = start
+    if facts.date_to is not None:
+        values["date_to"] = read_moment(facts.date_to, zone) if facts.date_to else None
+    start, end = (values.get(name, getattr(event, name)) for name in ("date_from", "date_to"))
+    if values and end is not None and end < start:
+        raise InvalidMomentError(f"the event would end {shown(end)}, and start {shown(start)}")
+    return values
+
+
+def _zone(name: str) -> tzinfo:
+    return UTC if name == _DEFAULT_ZONE else ZoneInfo(name)
+
+
+def _absolute(url: str, origin: str) -> str:
+    return f"{origin}{url}" if url.startswith("/") else url
 
 
 async def _move_shop(connection: AsyncConnection, event: Event, shop_url: str) -> None:

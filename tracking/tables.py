@@ -48,7 +48,17 @@ events = Table(
     Column("shop_url", String, nullable=False),
     # Null: the slug.
     Column("name", JSON(none_as_null=True)),
+    # Three capital letters, ISO 4217; an IANA name.
+    Column("currency", String, nullable=False, server_default=text("'EUR'")),
+    Column("timezone", String, nullable=False, server_default=text("'UTC'")),
+    # Seconds since the epoch. While its start is not known, an event starts when it was made.
+    Column("created_at", Float, nullable=False, server_default=text("0")),
+    Column("date_from", Float, nullable=False, server_default=text("0")),
+    Column("date_to", Float),
+    # Its name and slug (tracking/search.py).
+    Column("search_text", String, nullable=False, server_default=text("''")),
     Index("uq_events_organizer_id_slug", "organizer_id", "slug", unique=True),
+    Index("ix_events_organizer_id_date_from_slug", "organizer_id", "date_from", "slug"),
 )
 
 # Ids are never given twice (AUTOINCREMENT): a deleted campaign's clicks may still wait in Redis
@@ -205,6 +215,8 @@ tokens = Table(
     Column("read_only", Boolean, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("revoked_at", Float),
+    # Null: it has no end.
+    Column("expires_at", Float),
     sqlite_autoincrement=True,
 )
 

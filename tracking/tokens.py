@@ -15,6 +15,7 @@ from tracking.organizers import Event
 from tracking.tables import events, organizers, token_events, token_uses, tokens
 
 _BYTES = 32
+_NEVER = 1e12  # seconds since the epoch: beyond every date
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Token:
     Attributes:
         events: slugs, sorted; meaningless when `all_events` is set.
         created_at: seconds since the epoch.
+        expires_at: likewise, from then on it is as unknown as any; None = it has no end.
         last_used_at: likewise, to about ten minutes (`tracking/token_uses.py`); None = never.
     """
 
@@ -35,6 +37,7 @@ class Token:
     events: tuple[str, ...]
     read_only: bool
     created_at: float
+    expires_at: float | None
     last_used_at: float | None
     revoked: bool
 
@@ -54,6 +57,7 @@ _TOKENS = (
         tokens.c.all_events,
         tokens.c.read_only,
         tokens.c.created_at,
+        tokens.c.expires_at,
         tokens.c.digest,
         token_uses.c.used_at.label("last_used_at"),
         tokens.c.revoked_at.is_not(None).label("revoked"),
@@ -67,7 +71,11 @@ _TOKENS = (
     .order_by(tokens.c.id)
 )
 # Every request of the API asks this: to put it together anew takes longer than to run it.
-_BY_DIGEST = _TOKENS.where(tokens.c.digest == bindparam("wanted"), tokens.c.revoked_at.is_(None))
+_BY_DIGEST = _TOKENS.where(
+    tokens.c.digest == bindparam("wanted"),
+    tokens.c.revoked_at.is_(None),
+    func.coalesce(tokens.c.expires_at, _NEVER) > bindparam("now"),
+)
 
 
 async def create(
@@ -77,11 +85,13 @@ async def create(
     event_ids: Sequence[int] = (),
     read_only: bool = False,
     name: str = "",
+    expires_at: float | None = None,
 ) -> str:
     """Makes a token and returns it, 64 hexadecimal digits: it can't be read again later.
 
     Args:
         event_ids: the events it covers; none = all of the organizer's, later ones too.
+        expires_at: seconds since the epoch; None = it has no end.
     """
     secret = secrets.token_hex(_BYTES)
     statement = (
@@ -93,6 +103,7 @@ async def create(
             all_events=not event_ids,
             read_only=read_only,
             created_at=time.time(),
+            expires_at=expires_at,
         )
         .returning(tokens.c.id)
     )
@@ -104,14 +115,14 @@ async def create(
 
 
 async def find(connection: AsyncConnection, secret: str) -> Token | None:
-    """The token, unless it is unknown or revoked.
+    """The token, unless it is unknown, revoked or expired.
 
     It is looked up by its digest: the time that takes may tell a guesser about digests in the
     index, but a digest does not lead back to its 256 random bits. What is found is compared once
     more, in a time that does not depend on where they differ.
     """
     digest = _digest(secret)
-    found = await connection.execute(_BY_DIGEST, {"wanted": digest})
+    found = await connection.execute(_BY_DIGEST, {"wanted": digest, "now": time.time()})
     for row in found.mappings():
         if hmac.compare_digest(row["digest"], digest):
             return _token(row)
@@ -119,7 +130,7 @@ async def find(connection: AsyncConnection, secret: str) -> Token | None:
 
 
 async def list_(connection: AsyncConnection, organizer_id: int) -> list[Token]:
-    """All tokens of an organizer, oldest first, revoked ones too."""
+    """All tokens of an organizer, oldest first, revoked and expired ones too."""
     query = _TOKENS.where(tokens.c.organizer_id == organizer_id)
     return [_token(row) for row in (await connection.execute(query)).mappings()]
 

@@ -1,10 +1,10 @@
 """A part of a list, and how it is read: from whichever end of the list is nearer."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, RowMapping, Select
+from sqlalchemy import Column, RowMapping, Select, Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 
@@ -28,6 +28,22 @@ class SortKey:
 
     column: Column[Any]
     descending: bool = False
+
+
+def sort_keys(table: Table, names: Sequence[str], unique: Collection[str]) -> list[SortKey]:
+    """The named columns, each where it comes first.
+
+    Args:
+        names: of columns, `-` before one for descending; the last is of a unique one.
+        unique: the columns in which no two rows are equal: nothing counts after them.
+    """
+    keys: dict[str, SortKey] = {}
+    for name in names:
+        column = name.removeprefix("-")
+        keys.setdefault(column, SortKey(table.c[column], descending=name.startswith("-")))
+        if column in unique:
+            break
+    return list(keys.values())
 
 
 async def rows(

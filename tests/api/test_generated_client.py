@@ -4,6 +4,7 @@ import importlib
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -142,9 +143,19 @@ async def test_organizers_and_events(client: Client, shop: Shop) -> None:
     read = await client.answer("organizer", "retrieve_organizer", organizer.slug)
     assert read.parsed == organizer
     event = await client.call("event", "retrieve_event")
-    assert event.slug == shop.slug
-    listed = (await client.answer("event", "list_events", organizer.slug, page_size=1)).parsed
-    assert (len(listed.results), listed.count > 1) == (1, True)
+    assert (event.slug, event.currency, event.live) == (shop.slug, "EUR", True)
+    assert event.date_from <= datetime.now(UTC)
+    listed = await client.answer(
+        *("event", "list_events", organizer.slug),
+        search=shop.slug,
+        ordering="slug",
+        testmode=False,
+        page_size=1,
+    )
+    [first] = listed.parsed.results
+    assert (first.slug, first.date_from) == (shop.slug, event.date_from)
+    none = (await client.answer("event", "list_events", organizer.slug, live=False)).parsed
+    assert none.count == 0
 
 
 async def test_wrong_fields_are_parsed_too(client: Client) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
@@ -112,6 +113,25 @@ async def test_an_unknown_token_is_not_noted(service: Service) -> None:
     refused = await service.client.get(PATH.replace("summer", "winter"))
     assert refused.status_code == 403
     await until(lambda: len(service.uses()) == 1)
+
+
+async def test_an_expired_token_is_as_unknown_as_any(service: Service) -> None:
+    """401 from its end on, even for an answer that is kept for an idempotency key."""
+    now = time.time()
+    async with service.database.write() as connection:
+        organizer_id = service.event.organizer_id
+        token = await tokens.create(connection, organizer_id, expires_at=now + 3600)
+    request = partial(
+        service.client.post,
+        PATH,
+        json={"description": "x"},
+        headers={"Authorization": f"Token {token}", "X-Idempotency-Key": "key"},
+    )
+    assert (await request()).status_code == 201
+    await execute(service.settings.data_dir / "waymark.db", "UPDATE tokens SET expires_at = ?", now)
+    refused = await request()
+    assert (refused.status_code, refused.json()) == (401, INVALID)
+    assert refused.headers["WWW-Authenticate"] == "Token"
 
 
 async def test_a_revoked_token_ends_at_once_in_every_process(

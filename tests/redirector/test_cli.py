@@ -101,6 +101,20 @@ def test_names_are_given_and_stay(waymark: Waymark, sql: sqlite3.Connection) -> 
         assert sql.execute(f"{query} = 'winter'").fetchall()[0][0] is None
 
 
+def test_facts_of_an_event_are_told_and_stay(waymark: Waymark, sql: sqlite3.Connection) -> None:
+    """Dates without a zone are in the event's; what is left out stays, "" takes it back."""
+    told = ["--timezone", "Europe/Berlin", "--currency", "chf"]
+    told += ["--date-from", "2027-12-27T10:00", "--date-to", "2027-12-30"]
+    taken_back = [word for name in told[::2] for word in (name, "")]
+    facts = ("Europe/Berlin", "CHF", 1_829_898_000.0, 1_830_121_200.0)
+    query = "SELECT timezone, currency, date_from, date_to, created_at FROM events"
+    for arguments, expected in ((told, facts), ([], facts), (taken_back, ("UTC", "EUR"))):
+        assert waymark("event", "create", "acme", "summer", *arguments).status == 0
+        [row] = sql.execute(query).fetchall()
+        assert row[: len(expected)] == expected
+    assert row[2:4] == (row[4], None)
+
+
 @pytest.mark.usefixtures("summer")
 def test_a_token_is_all_that_is_printed(waymark: Waymark) -> None:
     """Standard output is the token alone, so that a script can catch it."""
@@ -117,7 +131,8 @@ def test_tokens_are_listed_without_their_secrets(waymark: Waymark, sql: sqlite3.
     made = [
         waymark("token", "create", "acme"),
         waymark(
-            "token", "create", "acme", "--event", "winter", "--event", "summer", "--name", "Box Öl"
+            *("token", "create", "acme", "--event", "winter", "--event", "summer"),
+            *("--name", "Box Öl", "--expires", "2099-12-31"),
         ),
         waymark("token", "create", "acme", "--read-only", "--event", "summer"),
         waymark("token", "create", "zenith"),
@@ -129,11 +144,13 @@ def test_tokens_are_listed_without_their_secrets(waymark: Waymark, sql: sqlite3.
     assert listed == Outcome(
         0,
         "id  name    events          access      created               last used             "
-        "revoked\n"
-        "1   -       all             read-write  2026-01-01T00:00:01Z  -                     -\n"
-        "2   Box Öl  summer, winter  read-write  2026-01-01T00:00:02Z  2026-02-01T00:00:00Z  -\n"
+        "expires               revoked\n"
+        "1   -       all             read-write  2026-01-01T00:00:01Z  -                     "
+        "-                     -\n"
+        "2   Box Öl  summer, winter  read-write  2026-01-01T00:00:02Z  2026-02-01T00:00:00Z  "
+        "2100-01-01T00:00:00Z  -\n"
         "3   -       summer          read-only   2026-01-01T00:00:03Z  -                     "
-        "revoked\n",
+        "-                     revoked\n",
         "",
     )
     digests = [digest for (digest,) in sql.execute("SELECT digest FROM tokens")]
@@ -146,7 +163,7 @@ def test_tokens_are_listed_without_their_secrets(waymark: Waymark, sql: sqlite3.
 def test_an_organizer_without_tokens_has_an_empty_table(waymark: Waymark) -> None:
     """The table's head is there all the same."""
     assert waymark("token", "list", "acme").out == (
-        "id  name  events  access  created  last used  revoked\n"
+        "id  name  events  access  created  last used  expires  revoked\n"
     )
 
 
@@ -176,6 +193,43 @@ FAILURES = {
     "shop that is a tracking link": (
         ["event", "create", "acme", "summer", "--shop-url", "http://localhost:8000/a/b/c/d/"],
         "This target is a tracking link itself.",
+    ),
+    "a token that ended": (
+        ["token", "create", "acme", "--expires", "2026-01-01"],
+        "'2026-01-01' is past",
+    ),
+    "a token that ends sometime": (
+        ["token", "create", "acme", "--expires", "soon"],
+        "'soon' is no date, time or duration",
+    ),
+    "no time zone": (
+        ["event", "create", "acme", "winter", "--timezone", "Europe/Nowhere"],
+        "'Europe/Nowhere' is no time zone",
+    ),
+    "a file beside the time zones": (
+        ["event", "create", "acme", "winter", "--timezone", "../../etc/passwd"],
+        "'../../etc/passwd' is no time zone",
+    ),
+    "no currency": (
+        ["event", "create", "acme", "winter", "--currency", "Euro"],
+        "'Euro' is no currency: three letters",
+    ),
+    "no date": (
+        ["event", "create", "acme", "winter", "--date-from", "27.12.2027"],
+        "'27.12.2027' is no date or time",
+    ),
+    "an end before the start": (
+        [
+            "event",
+            "create",
+            "acme",
+            "summer",
+            "--date-from",
+            "2027-12-27",
+            "--date-to",
+            "2027-12-26",
+        ],
+        "the event would end 2027-12-26T00:00:00Z, and start 2027-12-27T00:00:00Z",
     ),
 }
 

@@ -1,12 +1,17 @@
 """Organizers and events: which slugs, made once, and shops that move."""
 
-import pytest
+import time
 
-from tracking import campaigns, organizers
+import pytest
+from sqlalchemy import Connection
+
+from tracking import campaigns, organizers, schema
 from tracking.database import Database
 from tracking.errors import InvalidNameError
 from tracking.organizers import Event
+from tracking.settings import Settings
 from tracking.urls import InvalidUrlError
+from tracking.window import Window
 
 GOOD_SLUGS = {
     "one letter": "a",
@@ -148,3 +153,73 @@ async def test_a_shop_that_stays_changes_no_link(database: Database, event: Even
         await organizers.ensure_event(connection, "acme", "summer", "https://shop.example/")
         await organizers.ensure_event(connection, "acme", "summer")
         assert await campaigns.last_change(connection) == before
+
+
+async def test_facts_are_those_of_its_zone(database: Database) -> None:
+    """A date that names no zone is in the event's, in the one that is told with it before all."""
+    steps = [
+        (organizers.Facts(date_from="2027-06-01"), "UTC", 1_811_808_000),
+        (organizers.Facts(timezone="Asia/Tokyo"), "Asia/Tokyo", 1_811_808_000),
+        (organizers.Facts(date_from="2027-06-01"), "Asia/Tokyo", 1_811_775_600),
+        (organizers.Facts(timezone="", date_from="2027-06-01"), "UTC", 1_811_808_000),
+    ]
+    async with database.write() as connection:
+        for facts, zone, start in steps:
+            event = await organizers.ensure_event(connection, "acme", "summer", facts=facts)
+            assert (event.timezone, event.date_from) == (zone, start)
+
+
+async def test_the_start_is_when_it_was_made_until_it_is_known(database: Database) -> None:
+    """And again, once it is taken back."""
+    before = time.time()
+    async with database.write() as connection:
+        made = await organizers.ensure_event(connection, "acme", "summer")
+        assert before <= made.created_at == made.date_from <= time.time()
+        for date_from in ("2027-06-01", ""):
+            facts = organizers.Facts(date_from=date_from)
+            event = await organizers.ensure_event(connection, "acme", "summer", facts=facts)
+            assert event.created_at == made.created_at
+    assert event == made
+
+
+async def test_a_name_is_found_until_it_is_taken_back(database: Database) -> None:
+    """What is searched follows what is shown; the slug is always found."""
+    async with database.write() as connection:
+        for name, found in (("Frühling", 1), (None, 1), ("Lenz", 0), ("", 0)):
+            event = await organizers.ensure_event(connection, "acme", "summer", name=name)
+            for search, number in (("FRÜH", found), ("UMM", 1)):
+                counted = await organizers.count_events(
+                    connection, event.organizer_id, search=search
+                )
+                assert counted == number, (name, search)
+
+
+def _upgrade(connection: Connection) -> None:
+    schema.upgrade(connection, "0005")
+
+
+async def test_what_was_there_before_has_every_fact(settings: Settings) -> None:
+    """Events of an older schema were made, as far as is known, when it was brought up to date."""
+    old = Database.of(settings)
+    async with old.write() as connection:
+        await connection.run_sync(_upgrade)
+        for statement in (
+            "INSERT INTO organizers VALUES (1, 'acme', NULL)",
+            "INSERT INTO events VALUES (1, 1, 'summer', '', NULL)",
+            """INSERT INTO events VALUES (2, 1, 'winter', '', '{"en": "Älpler"}')""",
+        ):
+            await connection.exec_driver_sql(statement)
+    before = time.time()
+    await old.migrate()
+    async with old.read() as connection:
+        listed = await organizers.list_events(connection, 1, Window(0, 9))
+        found = await organizers.list_events(connection, 1, Window(0, 9), search="älp")
+    await old.close()
+    assert [(each.slug, each.currency, each.timezone) for each in listed] == [
+        ("summer", "EUR", "UTC"),
+        ("winter", "EUR", "UTC"),
+    ]
+    for event in listed:
+        assert before <= event.created_at == event.date_from <= time.time()
+        assert event.date_to is None
+    assert [event.slug for event in found] == ["winter"]

@@ -132,6 +132,30 @@ async def test_a_revoked_token_is_not_found(database: Database, event: Event) ->
         assert await tokens.revoke(connection, found.id + 100) is False
 
 
+@pytest.mark.parametrize(
+    ("seconds", "found"), {"before": (-1, True), "then": (0, False), "after": (1, False)}.values()
+)
+async def test_a_token_ends_when_it_should(
+    database: Database,
+    event: Event,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: int,
+    *,
+    found: bool,
+) -> None:
+    """From its end on it is not found, and is listed all the same; another has no end."""
+    end = time.time() + 3600
+    async with database.write() as connection:
+        ending = await tokens.create(connection, event.organizer_id, expires_at=end)
+        lasting = await tokens.create(connection, event.organizer_id)
+    monkeypatch.setattr(time, "time", lambda: end + seconds)
+    async with database.read() as connection:
+        assert (await tokens.find(connection, ending) is not None) is found
+        assert await tokens.find(connection, lasting) is not None
+        listed = await tokens.list_(connection, event.organizer_id)
+    assert [token.expires_at for token in listed] == [end, None]
+
+
 async def test_a_list_has_all_of_the_organizer(
     database: Database, event: Event, autumn: Event, foreign_event: Event
 ) -> None:

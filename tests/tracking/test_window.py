@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event as sql_event
 from sqlalchemy.engine import Engine
 
-from tracking import campaigns, categories
+from tracking import campaigns, categories, organizers
 from tracking.database import Database
 from tracking.organizers import Event
 from tracking.settings import Settings
@@ -122,6 +122,28 @@ async def test_a_page_of_categories_is_read_from_an_index(
             [step] = plan(settings, statement)
             assert step.startswith("SEARCH categories USING INDEX ix_categories_event_id_")
             assert step.endswith(condition)
+
+
+EVENT_ORDERINGS: dict[str, tuple[str, ...]] = {
+    "default": (),
+    "-slug": ("-slug",),
+    "date_from": ("date_from",),
+    "-date_from,-slug": ("-date_from", "-slug"),
+}
+
+
+@pytest.mark.parametrize("ordering", EVENT_ORDERINGS.values(), ids=EVENT_ORDERINGS)
+async def test_a_page_of_events_is_read_from_an_index(
+    database: Database, event: Event, settings: Settings, ordering: tuple[str, ...]
+) -> None:
+    """No table is scanned, and nothing sorted."""
+    async with database.read() as connection:
+        with recorded() as statements:
+            window = Window(50, 50, total=100)
+            await organizers.list_events(connection, event.organizer_id, window, ordering=ordering)
+    [statement] = statements
+    steps = plan(settings, statement)
+    assert not any("SCAN" in step or "TEMP" in step for step in steps), steps
 
 
 @pytest.mark.parametrize("offset", [0, 50_000, 99_990], ids=["first", "middle", "last"])

@@ -1,0 +1,88 @@
+"""Points in time as text: which are one, and which."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tracking.moments import InvalidMomentError, read_end, read_moment, shown
+
+# 2026-11-26T12:00:00Z
+NOW = 1_795_694_400.0
+BERLIN = ZoneInfo("Europe/Berlin")
+
+MOMENTS = {
+    "a date is its midnight": ("2027-12-27", "2027-12-26T23:00:00Z"),
+    "a time": ("2027-12-27T10:00", "2027-12-27T09:00:00Z"),
+    "a time in summer": ("2027-06-27T10:00:30", "2027-06-27T08:00:30Z"),
+    "a time with a space": ("2027-12-27 10:00", "2027-12-27T09:00:00Z"),
+    "in UTC": ("2027-12-27T10:00:00Z", "2027-12-27T10:00:00Z"),
+    "in another zone": ("2027-12-27T10:00-05:00", "2027-12-27T15:00:00Z"),
+    "the first": ("1970-01-01T00:00Z", "1970-01-01T00:00:00Z"),
+    "the last": ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
+}
+NO_MOMENTS = {
+    "empty": "",
+    "words": "next year",
+    "a day that is not": "2027-02-29",
+    "a date of another form": "27.12.2027",
+    "a duration": "90d",
+    "before the epoch": "1969-12-31T23:59:59Z",
+    "beyond what can be said in UTC": "9999-12-31T23:59:59-10:00",
+}
+
+ENDS = {
+    "that day is the last": ("2026-11-27", "2026-11-28T00:00:00Z"),
+    "today is the last": ("2026-11-26", "2026-11-27T00:00:00Z"),
+    "a time": ("2026-11-26T12:00:01", "2026-11-26T12:00:01Z"),
+    "a time in a zone": ("2026-11-26T12:30:00+00:15", "2026-11-26T12:15:00Z"),
+    "hours": ("12h", "2026-11-27T00:00:00Z"),
+    "days": ("90d", "2027-02-24T12:00:00Z"),
+    "weeks": ("4w", "2026-12-24T12:00:00Z"),
+}
+NO_ENDS = {
+    "empty": ("", "is no date, time or duration"),
+    "words": ("never", "is no date, time or duration"),
+    "no unit": ("90", "is no date, time or duration"),
+    "another unit": ("90y", "is no date, time or duration"),
+    "another script's digits": ("٩d", "is no date, time or duration"),
+    "backwards": ("-1d", "is no date, time or duration"),
+    "yesterday": ("2026-11-25", "is past"),
+    "now": ("2026-11-26T12:00:00Z", "is past"),
+    "no time at all": ("0d", "is past"),
+    "the last day of all": ("9999-12-31", "is too far away"),
+    "thousands of years": ("999999w", "is too far away"),
+}
+
+
+@pytest.mark.parametrize(("text", "moment"), MOMENTS.values(), ids=MOMENTS)
+def test_a_moment_is_read(text: str, moment: str) -> None:
+    """What names no zone is in the one that is given."""
+    assert shown(read_moment(text, BERLIN)) == moment
+
+
+@pytest.mark.parametrize("text", NO_MOMENTS.values(), ids=NO_MOMENTS)
+def test_what_is_no_moment_is_refused(text: str) -> None:
+    """The error shows what was given."""
+    with pytest.raises(InvalidMomentError, match=r"^'"):
+        read_moment(text, UTC)
+
+
+@pytest.mark.parametrize(("text", "end"), ENDS.values(), ids=ENDS)
+def test_an_end_is_read(text: str, end: str) -> None:
+    """A date counts in full, a duration begins now."""
+    assert shown(NOW) == "2026-11-26T12:00:00Z"
+    assert shown(read_end(text, NOW)) == end
+
+
+@pytest.mark.parametrize(("text", "said"), NO_ENDS.values(), ids=NO_ENDS)
+def test_what_is_no_end_is_refused(text: str, said: str) -> None:
+    """What is past already, too."""
+    with pytest.raises(InvalidMomentError, match=said):
+        read_end(text, NOW)
+
+
+def test_fractions_are_not_shown() -> None:
+    """Neither those of a second, nor is the second rounded up."""
+    moment = datetime(2027, 12, 27, 10, 0, 0, 999_999, tzinfo=UTC)
+    assert shown(moment.timestamp()) == "2027-12-27T10:00:00Z"
