@@ -1,0 +1,96 @@
+"""A real nginx before a server, with kept connections, as the README sets it up."""
+
+import asyncio
+import grp
+import os
+import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from string import Template
+
+from loadtest.loopback import HOST, free_ports
+from loadtest.nginx import Nginx
+from loadtest.process import clean_environment, service
+from tests.waiting import until
+
+# The body goes to a file first, and with sendfile on, into packets of its own.
+_CONFIGURATION = Template("""\
+$user
+daemon off;
+worker_processes 1;
+pid $directory/nginx.pid;
+error_log $directory/error.log;
+events {
+    worker_connections 256;
+}
+http {
+    access_log off;
+    sendfile on;
+    client_body_in_file_only clean;
+    client_body_temp_path $directory/body;
+    proxy_temp_path $directory/proxy;
+    fastcgi_temp_path $directory/fastcgi;
+    uwsgi_temp_path $directory/uwsgi;
+    scgi_temp_path $directory/scgi;
+    upstream server {
+        server $host:$upstream;
+        keepalive 1;
+    }
+    server {
+        listen $host:$port;
+        location / {
+            proxy_pass http://server;
+            proxy_http_version 1.1;
+            proxy_set_header Host $$host;
+            $connection
+        }
+    }
+}
+""")
+KEPT = 'proxy_set_header Connection "";'
+UPGRADING = "proxy_set_header Connection Upgrade; proxy_set_header Upgrade $http_upgrade;"
+BODILESS = f'{KEPT} proxy_pass_request_body off; proxy_set_header Content-Length "";'
+
+
+@contextmanager
+def before(upstream: int, directory: Path, connection: str) -> Iterator[int]:
+    """nginx before the server on this port of the loopback interface.
+
+    Args:
+        connection: the directives that differ.
+
+    Yields:
+        Its port.
+    """
+    nginx = Nginx.find(directory)
+    [port] = free_ports(1)
+    user = f"user {pwd.getpwuid(os.getuid()).pw_name} {grp.getgrgid(os.getgid()).gr_name};"
+    file = directory / "nginx.conf"
+    file.write_text(
+        _CONFIGURATION.substitute(
+            user="" if os.geteuid() else user,
+            directory=directory,
+            host=HOST,
+            port=port,
+            upstream=upstream,
+            connection=connection,
+        )
+    )
+    command = [nginx.program, "-p", str(directory), "-c", str(file)]
+    with service(command, clean_environment(directory), log=directory / "nginx.log"):
+        yield port
+
+
+async def until_it_answers(port: int) -> None:
+    """Returns once somebody listens on the port."""
+
+    async def listens() -> bool:
+        try:
+            _, writer = await asyncio.open_connection(HOST, port)
+        except ConnectionRefusedError:
+            return False
+        writer.close()
+        return True
+
+    await until(listens)
