@@ -11,6 +11,7 @@ from redirector.backlog import Backlog
 from redirector.spool import Survey, Waiting
 from tracking.audit import Audit, recount
 from tracking.cli import NAME, app, on_database, table
+from tracking.data_dir import keep_private
 from tracking.database import Database
 from tracking.process import EXIT_FAILURE, reported_errors
 from tracking.settings import Settings
@@ -53,6 +54,7 @@ def audit() -> None:
 
 def main() -> None:
     """What the `waymark` script calls."""
+    keep_private()
     app(prog_name=NAME)
 
 

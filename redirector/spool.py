@@ -291,7 +291,7 @@ def _write_file(path: Path, writer: Writer, batches: list[NumberedBatch]) -> tup
         The open file, and what is in it.
     """
     new = path.with_suffix(_NEW_SUFFIX)
-    file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         _write_all(file, b"".join([header(writer), *map(encode, batches)]), 0)
@@ -312,7 +312,7 @@ def _read_file(file: int) -> Content:
 def _open_abandoned(path: Path) -> int | None:
     """Opens and locks a file whose owner ended; None when it has one, or is gone."""
     try:
-        file = os.open(path, os.O_RDWR)
+        file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
     # Between opening and locking its owner may have deleted it, or put another in its place.
@@ -352,7 +352,7 @@ def _write_all(file: int, data: bytes, offset: int) -> None:
 
 
 def _sync_directory(directory: Path) -> None:
-    file = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    file = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         os.fsync(file)
     finally:

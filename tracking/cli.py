@@ -12,7 +12,7 @@ from typing import Annotated, TypeVar
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tracking import organizers, sample, tokens
+from tracking import data_dir, organizers, sample, tokens
 from tracking.database import Database
 from tracking.errors import UnknownNameError
 from tracking.links import check_leads_away
@@ -255,6 +255,7 @@ def on_database(work: Callable[[Database], Awaitable[Result]], *, make: bool = F
 async def _on_database(
     settings: Settings, work: Callable[[Database], Awaitable[Result]], *, make: bool
 ) -> Result:
+    data_dir.refuse_links(settings)
     database = Database.of(settings)
     try:
         if not make:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from tracking import data_dir
 from tracking.database import Database
 from tracking.errors import DatabaseUnavailableError, WaymarkError
 from tracking.settings import Settings, SettingsError
@@ -46,8 +47,11 @@ def run(name: str, main: Callable[[Settings], None]) -> None:
     """
     configure_logging()
     spare_collector()
+    data_dir.keep_private()
     with reported_errors(name):
-        main(Settings.load())
+        settings = Settings.load()
+        data_dir.secure(settings)
+        main(settings)
 
 
 @contextmanager

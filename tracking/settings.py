@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 # A Unix socket's path has 108 bytes on Linux, the closing NUL among them (unix(7)).
 MAX_SOCKET_PATH = 107
+DATABASE_NAME = "waymark.db"
 _DRIVER = "sqlite+aiosqlite"
 
 
@@ -218,8 +219,13 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url
         # As a URL's part, so that a directory's name may hold what URLs give a meaning to.
-        url = URL.create(_DRIVER, database=str(self.data_dir / "waymark.db"))
+        url = URL.create(_DRIVER, database=str(self.data_dir / DATABASE_NAME))
         return url.render_as_string(hide_password=False)
+
+    @property
+    def database_path(self) -> Path:
+        """The database's file."""
+        return Path(make_url(self.sql_url).database or "")
 
     @property
     def reachable_host(self) -> str:

@@ -3,6 +3,7 @@
 import os
 import re
 import sqlite3
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -36,9 +37,10 @@ Waymark = Callable[..., Outcome]
 @pytest.fixture
 def waymark(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Waymark:
+) -> Iterator[Waymark]:
     """Runs the command with these arguments, on the test's own data directory."""
     assert settings.data_dir.is_dir()
+    umask = os.umask(0o022)
 
     def run(*arguments: str) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["waymark", *arguments])
@@ -47,7 +49,8 @@ def waymark(
         captured = capsys.readouterr()
         return Outcome(int(ended.value.code or 0), captured.out, captured.err)
 
-    return run
+    yield run
+    os.umask(umask)
 
 
 @pytest.fixture
@@ -272,6 +275,34 @@ def test_a_misuse_is_explained(
     assert (outcome.status, outcome.out) == (2, "")
     assert f"Invalid value for '{named}'" in outcome.err
     assert list(sql.iterdump()) == before
+
+
+def test_what_a_command_makes_is_private(
+    waymark: Waymark, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In DATA_DIR and elsewhere, whatever the shell's umask."""
+    assert waymark("migrate").status == 0
+    elsewhere = tmp_path / "elsewhere" / "links.db"
+    elsewhere.parent.mkdir()
+    elsewhere.parent.chmod(0o755)
+    monkeypatch.setenv("DATABASE_URL", f"sqlite+aiosqlite:///{elsewhere}")
+    assert waymark("migrate").status == 0
+    for file in (settings.data_dir / "waymark.db", elsewhere):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(elsewhere.parent.stat().st_mode) == 0o755
+
+
+def test_a_database_that_is_a_link_is_refused(
+    waymark: Waymark, settings: Settings, tmp_path: Path
+) -> None:
+    """Nothing is made where it leads to."""
+    (settings.data_dir / "waymark.db").symlink_to(tmp_path / "victim")
+    outcome = waymark("migrate")
+    assert (outcome.status, outcome.out) == (1, "")
+    assert outcome.err.startswith(
+        f"waymark: {settings.data_dir}/waymark.db is a symbolic link, which is not followed"
+    )
+    assert not (tmp_path / "victim").exists()
 
 
 def test_migrate_makes_the_schema(waymark: Waymark, sql: sqlite3.Connection) -> None:

@@ -2,6 +2,7 @@
 
 import signal
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -132,16 +133,23 @@ def test_it_waits_where_another_server_is_configured(short_dir: Path) -> None:
     assert not (short_dir / "redis").exists()
 
 
+def leave(directory: Path, files: Mapping[str, bytes]) -> None:
+    """Puts into the directory what a server has left there."""
+    for name, content in files.items():
+        file = directory / name
+        for parent in reversed(file.relative_to(directory).parents):
+            (directory / parent).mkdir(mode=0o700, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_bytes(content)
+
+
 @pytest.mark.parametrize("left", [REDIS_6_2, REDIS_7_0], ids=["Redis 6.2", "Redis 7.0"])
 async def test_it_takes_over_what_an_older_server_left(
     short_dir: Path, database: Database, campaign: int, left: dict[str, bytes]
 ) -> None:
     """Not a click is lost: what waited is flushed, and the writer's spool is not sent again."""
     assert campaign == 1
-    for name, content in left.items():
-        file = short_dir / "redis" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
+    leave(short_dir / "redis", left)
     settings = Settings(data_dir=short_dir, redis_url=None)
     with started(MODULE, DATA_DIR=str(short_dir)) as process:
         assert process.stderr is not None
@@ -167,13 +175,8 @@ async def test_it_takes_over_what_an_older_server_left(
 
 def test_it_does_not_start_on_what_it_can_not_read(short_dir: Path) -> None:
     """A line says who wrote it and what to do; the data is as it was."""
-    for name, content in {
-        **REDIS_7_0,
-        "appendonlydir/appendonly.aof.2.base.rdb": b"REDIS0012",
-    }.items():
-        file = short_dir / "redis" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
+    left = {**REDIS_7_0, "appendonlydir/appendonly.aof.2.base.rdb": b"REDIS0012"}
+    leave(short_dir / "redis", left)
     before = {path: path.read_bytes() for path in (short_dir / "redis" / "appendonlydir").iterdir()}
     status, log = failure(MODULE, DATA_DIR=str(short_dir))
     assert status == 1
