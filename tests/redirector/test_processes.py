@@ -48,6 +48,7 @@ def test_a_newer_database_is_one_line(service: str, short_dir: Path) -> None:
     with closing(sqlite3.connect(short_dir / "waymark.db")) as connection, connection:
         connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
         connection.execute("INSERT INTO alembic_version VALUES ('9999')")
+    (short_dir / "waymark.db").chmod(0o600)
     before = (short_dir / "waymark.db").read_bytes()
     port = str(free_port())
     status, log = failure(service, **environment(short_dir, REDIRECTOR_PORT=port))
