@@ -126,6 +126,7 @@ def test_a_newer_database_is_one_line(tmp_path: Path) -> None:
         database.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
         database.execute("INSERT INTO alembic_version VALUES ('9999')")
         database.commit()
+    (tmp_path / "waymark.db").chmod(0o600)
     log = _fails(1, DATA_DIR=str(tmp_path), API_PORT=str(free_port()))
     assert log == "api: the database's schema 9999 is newer than this version of Waymark\n"
 
