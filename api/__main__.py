@@ -26,6 +26,7 @@ def main(settings: Settings) -> None:
     process.prepare_database(settings)
     server.bound(listener)
     config = server.configure(create_app(settings), grace=_GRACE)
+    config.date_header = False  # api/headers.py has one that agrees with what else is answered
     process.ignore_stop_signals()
     logger.info("listening on %s", http_origin(settings.host, settings.api_port))
     uvicorn.Server(config).run(sockets=[listener])

@@ -14,13 +14,13 @@ from api.description import TITLE, describe
 from api.discovery import mount_discovery
 from api.errors import HANDLERS
 from api.events import mount_events
+from api.headers import Api
 from api.health import health
 from api.idempotency import Idempotency
 from api.orders import mount_orders
 from api.paths import Paths, RoutedHeaders, Unrouted
 from api.resource import mount
 from api.state import State
-from tracking import __version__
 from tracking.database import Database
 from tracking.settings import Settings
 from tracking.token_uses import TokenUses
@@ -41,9 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
             await migration
         await database.close()
 
-    app = FastAPI(
-        title=TITLE,
-        version=__version__,
+    app = Api(
         openapi_url=None,
         docs_url=None,
         redoc_url=None,

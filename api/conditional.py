@@ -1,5 +1,6 @@
 """Conditional GET (the contract, "Conditional GET"; RFC 9110, section 13)."""
 
+import time
 from datetime import UTC, datetime
 from email.utils import formatdate
 
@@ -13,13 +14,21 @@ _CENTURY = 100
 _FAR_YEARS = 50
 
 
-def last_modified(mark: int | None) -> dict[str, str]:
-    """The header that tells a client the mark of what it gets.
+def dated(mark: int | None) -> dict[str, str]:
+    """The headers that tell a client now, and the mark of what it gets.
+
+    A mark that runs ahead of the clock is not told: `Last-Modified` is never later than `Date` (RFC
+    9110, section 8.8.2.1). Who got none, asks without a condition; and as no earlier date stands
+    for what was sent, nothing that changes afterwards is missed.
 
     Args:
         mark: seconds since the epoch (tracking/marks.py); None = nothing was ever written.
     """
-    return {} if mark is None else {"Last-Modified": formatdate(mark, usegmt=True)}
+    now = int(time.time())
+    headers = {"Date": formatdate(now, usegmt=True)}
+    if mark is not None and mark <= now:
+        headers["Last-Modified"] = formatdate(mark, usegmt=True)
+    return headers
 
 
 def unsent(headers: Headers, mark: int | None) -> Response | None:
@@ -35,10 +44,10 @@ def unsent(headers: Headers, mark: int | None) -> Response | None:
         return None
     unmodified_since = _date(headers, "If-Unmodified-Since", unless="If-Match")
     if unmodified_since is not None and mark > unmodified_since:
-        return Response(status_code=412, headers=last_modified(mark))
+        return Response(status_code=412, headers=dated(mark))
     modified_since = _date(headers, "If-Modified-Since", unless="If-None-Match")
     if modified_since is not None and mark <= modified_since:
-        return Response(status_code=304, headers=last_modified(mark))
+        return Response(status_code=304, headers=dated(mark))
     return None
 
 

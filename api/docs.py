@@ -3,43 +3,76 @@
 Neither needs a token. All of it comes from this server: it works without the internet.
 """
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
+from html import escape
 from importlib.resources import files
 from typing import Any
 
-from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 DOCUMENT = "/api/v1/openapi.json"
 PAGE = "/api/v1/docs"
 
-_SCRIPT, _STYLE, _ICON = "swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png"
-_MEDIA_TYPES = {_SCRIPT: "text/javascript", _STYLE: "text/css", _ICON: "image/png"}
-# The page starts Swagger UI by a script of its own, and Swagger UI styles elements and draws icons
-# in place. Nothing else may be loaded from anywhere, whatever a part of it tries.
-_POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:"
+# Swagger UI's own files.
+_BUNDLE, _STYLE, _ICON = "swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png"
+_MEDIA_TYPES = {_BUNDLE: "text/javascript", _STYLE: "text/css", _ICON: "image/png"}
+_START = "start.js"
+
+# Swagger UI's style sheet has its icons in itself. Nothing may be written into the page to be run
+# or to style it, or be loaded from anywhere else, whatever a part of it tries.
+_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
 )
 _DAY = 24 * 60 * 60
+
+_HTML = f"""\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{title}}</title>
+<link rel="stylesheet" href="{PAGE}/{_STYLE}">
+<link rel="icon" href="{PAGE}/{_ICON}">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="{PAGE}/{_BUNDLE}"></script>
+<script src="{PAGE}/{_START}"></script>
+</body>
+</html>
+"""
+_OPTIONS = {
+    "url": DOCUMENT,
+    "dom_id": "#swagger-ui",
+    "deepLinking": True,
+    # Without this, Swagger UI sends the document to a service of its makers.
+    "validatorUrl": None,
+}
 
 
 def routes(title: str, document: Mapping[str, Any]) -> list[Route]:
     """The paths of the document, the page and the page's files."""
-    page = get_swagger_ui_html(
-        openapi_url=DOCUMENT,
-        title=title,
-        swagger_js_url=f"{PAGE}/{_SCRIPT}",
-        swagger_css_url=f"{PAGE}/{_STYLE}",
-        swagger_favicon_url=f"{PAGE}/{_ICON}",
-        # Without this, Swagger UI sends the document to a service of its makers.
-        swagger_ui_parameters={"validatorUrl": None},
+    page = HTMLResponse(
+        _HTML.format(title=escape(title)), headers={"Content-Security-Policy": _POLICY}
     )
-    page.headers["Content-Security-Policy"] = _POLICY
-    answers = {DOCUMENT: JSONResponse(document), PAGE: page}
-    answers |= {f"{PAGE}/{name}": _file(name) for name in _MEDIA_TYPES}
+    start = _file(f"SwaggerUIBundle({json.dumps(_OPTIONS)});\n".encode(), "text/javascript")
+    answers = {DOCUMENT: JSONResponse(document), PAGE: page, f"{PAGE}/{_START}": start}
+    for name, media_type in _MEDIA_TYPES.items():
+        content = (files("fastapi_swagger.resources") / name).read_bytes()
+        answers[f"{PAGE}/{name}"] = _file(content, media_type)
     return [Route(path, _answering(response)) for path, response in answers.items()]
 
 
@@ -50,7 +83,6 @@ def _answering(response: Response) -> Callable[[Request], Awaitable[Response]]:
     return endpoint
 
 
-def _file(name: str) -> Response:
-    content = (files("fastapi_swagger.resources") / name).read_bytes()
+def _file(content: bytes, media_type: str) -> Response:
     headers = {"Cache-Control": f"max-age={_DAY}"}
-    return Response(content, media_type=_MEDIA_TYPES[name], headers=headers)
+    return Response(content, media_type=media_type, headers=headers)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api.conditional import last_modified, unsent
+from api.conditional import dated, unsent
 from api.pagination import Position
 from api.state import database_of
 from tracking.database import Transaction
@@ -50,5 +50,5 @@ async def answer_list(
             "previous": position.previous(request),
             "results": [asdict(item) for item in items],
         },
-        headers=last_modified(mark),
+        headers=dated(mark),
     )

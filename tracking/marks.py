@@ -5,7 +5,8 @@ every write moves it on, by a second at least, in the write's own transaction. W
 other, and a reader sees a mark and what was written under it, or neither. A list with the same mark
 is therefore the same list, whatever the clocks of several processes say, whether one steps back,
 and however long a write took to its commit. The price: while an event is written more often than
-once a second its mark runs ahead of the clock, which catches up afterwards.
+once a second its mark runs ahead of the clock, which catches up afterwards; till then nobody is
+told it (api/conditional.py).
 """
 
 import time

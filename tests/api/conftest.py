@@ -127,6 +127,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             log_config=None,
             http=BoundedProtocol,
             proxy_headers=False,
+            date_header=False,
+            server_header=False,
         )
     )
     thread = threading.Thread(target=server.run, args=([listener],))

@@ -62,6 +62,7 @@ UNDESCRIBED = {
     "/healthz",
     "/api/v1/openapi.json",
     "/api/v1/docs",
+    "/api/v1/docs/start.js",
     "/api/v1/docs/swagger-ui-bundle.js",
     "/api/v1/docs/swagger-ui.css",
     "/api/v1/docs/favicon-32x32.png",

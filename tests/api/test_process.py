@@ -39,6 +39,7 @@ def test_it_starts_serves_and_stops(tmp_path: Path, number: signal.Signals) -> N
         health = _health(port)
         assert (health.status_code, health.json()["sql"]) == (200, "ok")
         assert "Server" not in health.headers
+        assert len(health.headers.get_list("Date")) == 1
         process.send_signal(number)
         _, log = process.communicate(timeout=DEADLINE)
     assert process.returncode == 0
