@@ -1,19 +1,22 @@
 """The Starlette app: the links, and `/healthz`."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from redirector import pages
 from redirector.adoption import Adopter
 from redirector.audience import audience_of
 from redirector.background import cancel, start_vital
 from redirector.channel import Channel
+from redirector.events import ShoplessEvents
 from redirector.express import STATE_KEY, Express
 from redirector.links import Links
 from redirector.recorder import Recorder
@@ -21,33 +24,41 @@ from redirector.redirect import (
     READING_METHODS,
     LinkRequest,
     Postponement,
-    Redirect,
     Refusal,
     Rules,
     decide,
 )
+from serving.security import SECURITY_HEADERS
 from tracking.database import Database
 from tracking.errors import DatabaseUnavailableError
 from tracking.links import parse_path
-from tracking.settings import Settings
+from tracking.settings import DEFAULT_SHOP_URL, Settings
+from tracking.urls import location_of
 
 # How long a stopping process waits for the last clicks to be in Redis or on disk.
 _CLOSE_SECONDS = 1.5
 
 _NO_STORE = {"Cache-Control": "no-store"}
-_REFUSALS = {
-    Refusal.NOT_FOUND: ("There is no such link.\n", {}),
-    Refusal.METHOD_NOT_ALLOWED: ("This can only be read.\n", {"Allow": ", ".join(READING_METHODS)}),
-}
+_ALLOW = {"Allow": ", ".join(READING_METHODS)}
+# A media range that is not wanted (RFC 9110, 12.4.2).
+_NO_WEIGHT = re.compile(r"q=0(\.0*)?")
+_EVENT = re.compile(rb"/([A-Za-z0-9._-]+)/([A-Za-z0-9._-]+)/?")
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What lives as long as the process."""
+    """What lives as long as the process.
+
+    Attributes:
+        not_found_url: where who asks for a link that does not exist is led; None = a page says so.
+        shopless: the events that this server shows itself; None where there are shops.
+    """
 
     links: Links
     recorder: Recorder
     rules: Rules
+    not_found_url: str | None
+    shopless: ShoplessEvents | None
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -62,7 +73,9 @@ def create_app(settings: Settings) -> Starlette:
         )
         adopter = Adopter(Channel.of(settings), database, settings.spool_dir)
         rules = Rules(settings.shop_url, settings.forward_query, settings.public_origin)
-        app.state.service = Service(links, recorder, rules)
+        not_found_url = location_of(settings.not_found_url) if settings.not_found_url else None
+        shopless = ShoplessEvents(database) if settings.shop_url == DEFAULT_SHOP_URL else None
+        app.state.service = Service(links, recorder, rules, not_found_url, shopless)
         await recorder.start()
         feed = start_vital(links.follow_changes())
         adoption = start_vital(adopter.run())
@@ -76,6 +89,7 @@ def create_app(settings: Settings) -> Starlette:
     return Starlette(
         routes=[
             Route("/healthz", _AnyMethod(health)),
+            Route("/", _AnyMethod(home)),
             Route("/{path:path}", _AnyMethod(follow_link)),
         ],
         lifespan=lifespan,
@@ -93,29 +107,47 @@ class _AnyMethod:
         await response(scope, receive, send)
 
 
+async def home(request: Request) -> Response:
+    """What stands at the server's root."""
+    if request.method not in READING_METHODS:
+        return _refuse_method()
+    return _page(pages.home(), 200)
+
+
 async def follow_link(request: Request) -> Response:
     """Resolve, decide, count, lead on."""
     service: Service = request.app.state.service
     path = parse_path(request.scope["raw_path"])
     if path is None:
-        return _refuse(Refusal.NOT_FOUND)
+        return await show_event(request)
     if request.method not in READING_METHODS:
-        return _refuse(Refusal.METHOD_NOT_ALLOWED)
+        return _refuse_method()
     try:
         link = await service.links.find(path.code)
     except DatabaseUnavailableError:
-        return PlainTextResponse(
-            "Links can't be looked up now.\n", 503, {"Retry-After": "1", **_NO_STORE}
-        )
+        return _unavailable(request)
     asked = LinkRequest(
         request.method, path, request.scope["query_string"], audience_of(request.headers.items())
     )
     decision = decide(asked, link, service.rules)
     if isinstance(decision, Refusal):
-        return _refuse(decision)
+        return _refuse(request, decision)
     if decision.click is not None:
         await service.recorder.count(decision.click.campaign_id, decision.click.audience)
-    return _postpone() if isinstance(decision, Postponement) else _redirect(decision)
+    return _postpone() if isinstance(decision, Postponement) else _lead_to(decision.location)
+
+
+async def show_event(request: Request) -> Response:
+    """The page of an event without a shop, where its links lead; else 404."""
+    shopless: ShoplessEvents | None = request.app.state.service.shopless
+    path = _EVENT.fullmatch(request.scope["raw_path"])
+    if shopless is None or path is None or request.method not in READING_METHODS:
+        return _not_found(request)
+    try:
+        name = await shopless.name_of(path[1].decode(), path[2].decode())
+    except DatabaseUnavailableError:
+        return _unavailable(request)
+    return _not_found(request) if name is None else _page(pages.arrived(name), 200)
 
 
 async def health(request: Request) -> Response:
@@ -125,7 +157,7 @@ async def health(request: Request) -> Response:
     kept on disk. 503 when SQL is away, since links that are not in the cache can't be answered.
     """
     if request.method not in READING_METHODS:
-        return _refuse(Refusal.METHOD_NOT_ALLOWED)
+        return _refuse_method()
     service: Service = request.app.state.service
     sql, redis = service.links.presence, service.recorder.presence
     able = sql.known and not sql.away
@@ -141,14 +173,50 @@ async def health(request: Request) -> Response:
     return JSONResponse(report, 200 if able else 503, headers)
 
 
-def _redirect(redirect: Redirect) -> Response:
-    return Response(status_code=302, headers={"Location": redirect.location, **_NO_STORE})
+def _lead_to(location: str) -> Response:
+    return Response(status_code=302, headers={"Location": location, **_NO_STORE})
 
 
 def _postpone() -> Response:
     return Response(status_code=503, headers=_NO_STORE)
 
 
-def _refuse(refusal: Refusal) -> Response:
-    text, headers = _REFUSALS[refusal]
-    return PlainTextResponse(text, refusal.value, {**headers, **_NO_STORE})
+def _refuse(request: Request, refusal: Refusal) -> Response:
+    if refusal is Refusal.METHOD_NOT_ALLOWED:
+        return _refuse_method()
+    not_found_url: str | None = request.app.state.service.not_found_url
+    return _not_found(request) if not_found_url is None else _lead_to(not_found_url)
+
+
+def _refuse_method() -> Response:
+    return _line("This can only be read.\n", 405, **_ALLOW)
+
+
+def _not_found(request: Request) -> Response:
+    if _wants_page(request):
+        return _page(pages.not_found(), 404)
+    return _line("There is no such link.\n", 404)
+
+
+def _unavailable(request: Request) -> Response:
+    retry = {"Retry-After": "1"}
+    if _wants_page(request):
+        return _page(pages.unavailable(), 503, **retry)
+    return _line("Links can't be looked up now.\n", 503, **retry)
+
+
+def _page(html: str, status: int, **headers: str) -> Response:
+    return HTMLResponse(html, status, {**headers, **pages.HEADERS})
+
+
+def _line(text: str, status: int, **headers: str) -> Response:
+    return PlainTextResponse(text, status, {**headers, **_NO_STORE, **SECURITY_HEADERS})
+
+
+def _wants_page(request: Request) -> bool:
+    """Whether `Accept` names HTML, as a browser's does; one that takes anything is a tool's."""
+    for media_range in ",".join(request.headers.getlist("accept")).lower().split(","):
+        media_type, *parameters = map(str.strip, media_range.split(";"))
+        if media_type == "text/html" and not any(map(_NO_WEIGHT.fullmatch, parameters)):
+            return True
+    return False

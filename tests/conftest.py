@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.browsing import Chromium, running_chromium
 from tests.redis_server import RedisServer
 from tracking.database import Database
 from tracking.settings import Settings
@@ -21,6 +22,13 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
     monkeypatch.setenv("DATABASE_TIMEOUT", "0.5")
     return Settings.load()
+
+
+@pytest.fixture
+async def chromium() -> AsyncIterator[Chromium]:
+    """A running browser."""
+    async with running_chromium() as chromium:
+        yield chromium
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 # A Unix socket's path has 108 bytes on Linux, the closing NUL among them (unix(7)).
 MAX_SOCKET_PATH = 107
 DATABASE_NAME = "waymark.db"
+DEFAULT_SHOP_URL = "/{organizer}/{event}/"
 _DRIVER = "sqlite+aiosqlite"
 
 
@@ -169,7 +170,7 @@ class Settings(BaseSettings):
         "Valkey that comes along.",
     )
     shop_url: Annotated[str, AfterValidator(_shop_url)] = Field(
-        "/{organizer}/{event}/",
+        DEFAULT_SHOP_URL,
         description="Ticket shop of events that have none of their own.",
     )
     not_found_url: Annotated[str, AfterValidator(_url_or_path)] | None = Field(

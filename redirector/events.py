@@ -1,0 +1,45 @@
+"""The names of events that have no ticket shop, for the page that stands in for it."""
+
+import time
+from collections import OrderedDict
+
+from tracking.database import Database
+from tracking.languages import DEFAULT_LOCALE
+from tracking.organizers import Event, find_event
+
+# Their links lead every visitor to the page: each answer of SQL's is good for this many seconds,
+# and this many are kept at most.
+_SECONDS = 10.0
+_MAX_KEPT = 10_000
+
+
+class ShoplessEvents:
+    """Events whose links lead to this server itself, for want of a shop."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._names: OrderedDict[tuple[str, str], tuple[float, str | None]] = OrderedDict()
+
+    async def name_of(self, organizer: str, slug: str) -> str | None:
+        """An event's name; None when there is no such event, or it has a shop.
+
+        Raises:
+            DatabaseUnavailableError: SQL can't be asked.
+        """
+        expiry, name = self._names.get((organizer, slug), (0.0, None))
+        if time.monotonic() < expiry:
+            return name
+        async with self._database.read() as connection:
+            event = await find_event(connection, organizer, slug)
+        name = None if event is None or event.shop_url else _name(event)
+        self._names[organizer, slug] = (time.monotonic() + _SECONDS, name)
+        self._names.move_to_end((organizer, slug))
+        if len(self._names) > _MAX_KEPT:
+            self._names.popitem(last=False)
+        return name
+
+
+def _name(event: Event) -> str:
+    """In English, or in whatever language it has one."""
+    names = [event.name.get(DEFAULT_LOCALE), *event.name.values(), event.slug]
+    return next(name for name in names if name)

@@ -1,0 +1,62 @@
+"""A real Chromium, as a person has it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Literal
+
+from playwright.async_api import Browser, Page, async_playwright
+
+# Debian's, and where others put it.
+EXECUTABLE = "/usr/bin/chromium"
+# Without a sandbox, since CI runs as root; without what it asks of its maker's servers.
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+class Chromium:
+    """A running browser.
+
+    Attributes:
+        user_agent: what it says with a screen. Without one it calls itself HeadlessChrome, which
+            is a crawler.
+    """
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        major = browser.version.split(".")[0]
+        self.user_agent = (
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+            f"Chrome/{major}.0.0.0 Safari/537.36"
+        )
+
+    @asynccontextmanager
+    async def page(
+        self, *, width: int = 1300, scheme: Literal["light", "dark"] = "light"
+    ) -> AsyncIterator[Page]:
+        """A window of its own, with nothing in its caches."""
+        context = await self._browser.new_context(
+            user_agent=self.user_agent,
+            viewport={"width": width, "height": 700},
+            color_scheme=scheme,
+        )
+        try:
+            yield await context.new_page()
+        finally:
+            await context.close()
+
+
+@asynccontextmanager
+async def running_chromium() -> AsyncIterator[Chromium]:
+    """Starts one, and ends it."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=EXECUTABLE, args=_FLAGS)
+        try:
+            yield Chromium(browser)
+        finally:
+            await browser.close()
