@@ -107,9 +107,10 @@ def _read_integer(value: object) -> int:
 
 def _read_boolean(value: object) -> bool:
     _refuse_null(value)
-    if isinstance(value, str | int | float):
-        # 1.0 is 1; str() of a float is long, but never fails as a format of huge integers does.
-        word = str(value).lower().removesuffix(".0")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, str | int):
+        word = str(value).lower()
         if word in spellings.TRUE:
             return True
         if word in spellings.FALSE:

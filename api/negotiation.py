@@ -6,6 +6,8 @@ from api.errors import ApiError
 
 JSON = "application/json"
 
+_SPACES = " \t"  # RFC 9110, section 5.6.3; Python strips more
+
 # Media ranges that JSON satisfies, by how specific they are (RFC 9110, section 12.5.1).
 _SPECIFICITY = {"*/*": 0, "application/*": 1, JSON: 2}
 
@@ -19,11 +21,11 @@ def require_json_accepted(headers: Headers) -> None:
         ApiError: 406.
     """
     ranges = [part for value in headers.getlist("accept") for part in value.split(",")]
-    if not any(part.strip() for part in ranges):
+    if not any(part.strip(_SPACES) for part in ranges):
         return
     best, accepted = -1, False
     for part in ranges:
-        media_range, *parameters = (word.strip().lower() for word in part.split(";"))
+        media_range, *parameters = (word.strip(_SPACES).lower() for word in part.split(";"))
         specificity = _SPECIFICITY.get(media_range, -1)
         if specificity > best:
             best, accepted = specificity, not any(map(_is_zero_weight, parameters))
@@ -33,5 +35,5 @@ def require_json_accepted(headers: Headers) -> None:
 
 def _is_zero_weight(parameter: str) -> bool:
     """Whether it says `q=0`: not acceptable (RFC 9110, section 12.4.2)."""
-    name, _, weight = parameter.partition("=")
-    return name.strip() == "q" and weight.strip() in {"0", "0.", "0.0", "0.00", "0.000"}
+    name, weight = (part.strip(_SPACES) for part in f"{parameter}=".split("=")[:2])
+    return name == "q" and weight in {"0", "0.", "0.0", "0.00", "0.000"}

@@ -73,7 +73,10 @@ async def delete(request: Request, access: Authorized, id: str, code: str) -> Re
     event_id, campaign_id = access.event.id, read_id(id)
     async with writing(request) as write:
         await _require_campaign(write.transaction, event_id, campaign_id)
-        if not await orders.remove(write.transaction, event_id, campaign_id, code.upper()):
+        # Nothing that is no code may become one: upper() makes SS of ß.
+        if not orders.CODE.fullmatch(code) or not await orders.remove(
+            write.transaction, event_id, campaign_id, code.upper()
+        ):
             raise ApiError.not_found()
         return write.answer(Response(status_code=204))
 

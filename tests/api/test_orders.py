@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -159,6 +160,39 @@ async def test_another_campaign_cant_take_an_order_back(shop: Shop) -> None:
     with shop.served.unchanged():
         response = await shop.client.delete(f"campaigns/{another['id']}/orders/ABC12/")
     assert (response.status_code, response.json()) == (404, {"detail": "Not found."})
+
+
+@pytest.mark.parametrize(
+    ("order", "path"),
+    [
+        ("SS", "%C3%9F"),  # ß
+        ("SS", "%C5%BFs"),  # a long s, and s
+        ("FF", "%EF%AC%80"),  # ﬀ
+        ("I1", "%C4%B11"),  # i without its dot
+        ("I1", "%C4%B01"),  # İ
+        ("K1", "%E2%84%AA1"),  # the kelvin sign
+        ("A1", "%EF%BC%A11"),  # a wide A
+        ("A1", "A%EF%BC%91"),  # a wide 1
+        ("A1", "A%D9%A1"),  # an Arabic 1
+        ("A1", "A1%20"),
+        ("A1", "A1%0A"),
+        ("A1", "A1%00"),
+        ("A1", "A_1"),
+    ],
+)
+async def test_what_is_no_code_takes_no_order_back(shop: Shop, order: str, path: str) -> None:
+    """The letters a to z alone are taken as capitals; all else that is no code is 404, or 400."""
+    made = await shop.campaign()
+    assert await report(shop, made, order) == 201
+    with shop.served.unchanged():
+        response = await shop.client.delete(f"campaigns/{made['id']}/orders/{path}/")
+        assert (response.status_code, response.json()) == (404, {"detail": "Not found."})
+        reported = await shop.client.post(
+            f"campaigns/{made['id']}/orders/", json={"code": unquote(path)}
+        )
+        assert reported.status_code == 400
+    deleted = await shop.client.delete(f"campaigns/{made['id']}/orders/{order.lower()}/")
+    assert deleted.status_code == 204
 
 
 async def test_a_deleted_campaign_leaves_no_orders(shop: Shop) -> None:

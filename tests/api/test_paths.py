@@ -17,10 +17,10 @@ ITEM = "GET, PUT, PATCH, DELETE, HEAD, OPTIONS"
     [
         *(
             ("campaigns/", method, LIST)
-            for method in ("PUT", "PATCH", "DELETE", "TRACE", "PROPFIND")
+            for method in ("PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "FOO")
         ),
         *(("categories/", method, LIST) for method in ("PUT", "PATCH", "DELETE")),
-        *(("campaigns/1/", method, ITEM) for method in ("POST", "TRACE", "SEARCH")),
+        *(("campaigns/1/", method, ITEM) for method in ("POST", "TRACE", "SEARCH", "FOO-BAR")),
         ("categories/1/", "POST", ITEM),
         *(("category/1/", method, "DELETE, OPTIONS") for method in ("GET", "HEAD", "PUT", "POST")),
     ],
