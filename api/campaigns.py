@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
+from starlette.datastructures import QueryParams
 
 from api.errors import CODE_TAKEN, ApiError, FieldErrors
 from api.fields import Line, OptionalCode, Target, WriteModel, undefaulted, validated
+from api.filters import ordering_parameter, read_ordering, read_search, search_parameter
+from api.parameters import Parameter
 from api.reading import Identified, ReadOnlyCount
-from api.resource import Resource
+from api.resource import Filters, Resource
 from tracking import campaigns, marks
 from tracking.database import Transaction
 
@@ -61,6 +64,29 @@ async def _conflicts(
     return CODE_TAKEN if taken else {}
 
 
+_COLUMNS = ("id", "click_count", "order_count", "code", "description")
+_PARAMETERS = (
+    Parameter(
+        "code",
+        "Only the campaign with this code, to the letter.",
+        {"type": "string"},
+        examples=("wZnL11fjq",),
+    ),
+    search_parameter("their code, description or target", "facebook"),
+    ordering_parameter(
+        _COLUMNS, "Equal ones come newest first. Without any: by `id`.", "-click_count"
+    ),
+)
+
+
+def _selection(query: QueryParams) -> Filters:
+    return {"search": read_search(query), "code": query.get("code", "")}
+
+
+def _ordering(query: QueryParams) -> Filters:
+    return {"ordering": read_ordering(query, _COLUMNS)}
+
+
 CAMPAIGNS = Resource(
     name="campaigns",
     noun="campaign",
@@ -70,6 +96,9 @@ CAMPAIGNS = Resource(
     write_model=CampaignFields,
     missing=ApiError.forbidden,
     modified=marks.counted,
+    selection=_selection,
+    ordering=_ordering,
+    parameters=_PARAMETERS,
     kept=frozenset({"code"}),
     conflicts=_conflicts,
 )

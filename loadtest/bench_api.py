@@ -152,6 +152,12 @@ def _requests(client: Client, filled: Filled, size: int) -> tuple[int, list[Requ
             Request(f"{kind}, one", "GET", f"{path}{id}/", 200),
             Request(f"{kind}, new", "POST", path, 201, body),
         ]
+    path = filled.paths[size] + "campaigns/"
+    requests += [
+        Request("campaigns, most clicked", "GET", f"{path}?ordering=-click_count", 200),
+        Request("campaigns, by two columns", "GET", f"{path}?ordering=order_count,-code", 200),
+        Request("campaigns, searched", "GET", f"{path}?search=NUMBER%2042", 200),
+    ]
     return size, requests
 
 

@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tracking import tallies, tokens
 from tracking.database import Database
 from tracking.organizers import ensure_event
+from tracking.search import searchable
 from tracking.settings import Settings
-from tracking.tables import campaigns, categories
+from tracking.tables import campaign_texts, campaigns, categories
 from tracking.tallies import Kind
 
 ORGANIZER = "bench"
@@ -109,6 +110,18 @@ async def _fill_event(connection: AsyncConnection, event_id: int, size: int) -> 
                 "click_count": number,
             }
             for number in range(size)
+        ],
+    )
+    made = select(campaigns).where(campaigns.c.event_id == event_id)
+    await connection.execute(
+        insert(campaign_texts),
+        [
+            {
+                "event_id": event_id,
+                "campaign_id": row.id,
+                "text": searchable(row.code, row.description, row.external_target),
+            }
+            for row in await connection.execute(made)
         ],
     )
     await connection.execute(

@@ -8,15 +8,16 @@ from dataclasses import dataclass, fields
 from sys import intern
 from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracking import clicks, marks, tallies
 from tracking.database import Database, Lookup, upsert
 from tracking.errors import DuplicateCodeError
-from tracking.tables import campaign_changes, campaigns, events, organizers
+from tracking.search import contains, searchable
+from tracking.tables import campaign_changes, campaign_texts, campaigns, events, organizers
 from tracking.tallies import Kind
-from tracking.window import SortKey, Window, rows
+from tracking.window import Window, rows, sort_keys
 
 # The contract, "Campaigns": what a client gets when it chooses no code.
 _RANDOM_ALPHABET = string.ascii_letters + string.digits
@@ -62,9 +63,14 @@ class Change:
 _COLUMNS = [campaigns.c[field.name] for field in fields(Campaign)]
 
 
-async def count(connection: AsyncConnection, event_id: int) -> int:
-    """How many campaigns the event has."""
-    return await tallies.read(connection, event_id, Kind.CAMPAIGN)
+async def count(
+    connection: AsyncConnection, event_id: int, *, search: str = "", code: str = ""
+) -> int:
+    """How many campaigns `list_` lists."""
+    if not search and not code:
+        return await tallies.read(connection, event_id, Kind.CAMPAIGN)
+    query = select(func.count()).select_from(campaigns).where(*_among(event_id, search, code))
+    return (await connection.execute(query)).scalar_one()
 
 
 async def count_all(connection: AsyncConnection) -> int:
@@ -72,11 +78,40 @@ async def count_all(connection: AsyncConnection) -> int:
     return (await connection.execute(select(func.count()).select_from(campaigns))).scalar_one()
 
 
-async def list_(connection: AsyncConnection, event_id: int, window: Window) -> list[Campaign]:
-    """The event's campaigns in the window, ordered by id."""
-    query = select(*_COLUMNS).where(campaigns.c.event_id == event_id)
-    found = await rows(connection, query, [SortKey(campaigns.c.id)], window)
+async def list_(
+    connection: AsyncConnection,
+    event_id: int,
+    window: Window,
+    *,
+    search: str = "",
+    code: str = "",
+    ordering: Sequence[str] = (),
+) -> list[Campaign]:
+    """The event's campaigns in the window.
+
+    Args:
+        search: only those that have it in their code, description or target.
+        code: only the one with this code.
+        ordering: columns to order by, `-` before one for descending: all but `external_target`.
+            Empty = by id; else equal ones come newest first.
+    """
+    query = select(*_COLUMNS).where(*_among(event_id, search, code))
+    keys = sort_keys(campaigns, (*(ordering or ("id",)), "-id"), unique={"id", "code"})
+    identity = campaigns.c.id if ordering or search else None
+    found = await rows(connection, query, keys, window, identity=identity)
     return [Campaign(**row) for row in found]
+
+
+def _among(event_id: int, search: str, code: str) -> list[ColumnElement[bool]]:
+    conditions = [campaigns.c.event_id == event_id]
+    if code:
+        conditions.append(campaigns.c.code == code)
+    if search:
+        found = select(campaign_texts.c.campaign_id).where(
+            campaign_texts.c.event_id == event_id, contains(campaign_texts.c.text, search)
+        )
+        conditions.append(campaigns.c.id.in_(found))
+    return conditions
 
 
 async def get(connection: AsyncConnection, event_id: int, id: int) -> Campaign | None:
@@ -119,10 +154,12 @@ async def create(
         )
         row = (await connection.execute(statement)).mappings().one_or_none()
         if row is not None:
+            made = Campaign(**row)
             await tallies.add(connection, event_id, Kind.CAMPAIGN, 1)
+            await _note_text(connection, event_id, made)
             await _note_change(connection, drawn)
             await marks.note_write(connection, event_id)
-            return Campaign(**row)
+            return made
         if code is not None:
             raise DuplicateCodeError(code)
 
@@ -147,10 +184,11 @@ async def change(
             raise DuplicateCodeError(code)
         await _note_change(connection, code)
     statement = update(campaigns).where(campaigns.c.id == id).values(**values).returning(*_COLUMNS)
-    row = (await connection.execute(statement)).mappings().one()
+    after = Campaign(**(await connection.execute(statement)).mappings().one())
+    await _note_text(connection, event_id, after)
     await _note_change(connection, before.code)
     await marks.note_write(connection, event_id)
-    return Campaign(**row)
+    return after
 
 
 async def remove(connection: AsyncConnection, event_id: int, id: int) -> bool:
@@ -208,6 +246,18 @@ async def note_changes(connection: AsyncConnection, codes: Select[tuple[str]]) -
     """Tells every redirector, through the change feed, that these campaigns' links changed."""
     rows = codes.add_columns(literal(time.time()))
     await connection.execute(insert(campaign_changes).from_select(["code", "changed_at"], rows))
+
+
+async def _note_text(connection: AsyncConnection, event_id: int, campaign: Campaign) -> None:
+    text = searchable(campaign.code, campaign.description, campaign.external_target)
+    await connection.execute(
+        upsert(campaign_texts)
+        .values(event_id=event_id, campaign_id=campaign.id, text=text)
+        .on_conflict_do_update(
+            index_elements=[campaign_texts.c.event_id, campaign_texts.c.campaign_id],
+            set_={"text": text},
+        )
+    )
 
 
 async def _note_change(connection: AsyncConnection, code: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, RowMapping, Select, Table
+from sqlalchemy import Column, RowMapping, Select, Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 
@@ -47,7 +47,12 @@ def sort_keys(table: Table, names: Sequence[str], unique: Collection[str]) -> li
 
 
 async def rows(
-    connection: AsyncConnection, query: Select[Any], keys: Sequence[SortKey], window: Window
+    connection: AsyncConnection,
+    query: Select[Any],
+    keys: Sequence[SortKey],
+    window: Window,
+    *,
+    identity: "Column[int] | None" = None,
 ) -> list[RowMapping]:
     """The query's rows in the window, in order.
 
@@ -57,18 +62,22 @@ async def rows(
 
     Args:
         keys: no two rows may be equal in all of them.
+        identity: for orders that no index has in full: the column by which the window's rows are
+            looked up when it is known which they are, so that a sort carries this column and the
+            keys along, and not what else the rows hold.
     """
     offset, limit = window.offset, window.limit
     backwards = window.total is not None and 2 * offset > window.total
     if window.total is not None and backwards:
         beyond = window.total - offset - limit
         offset, limit = max(0, beyond), limit + min(0, beyond)  # a last page may be a short one
-    ordered = query.order_by(
-        *(
-            each.column.desc() if each.descending != backwards else each.column.asc()
-            for each in keys
-        )
-    )
-    found = await connection.execute(ordered.limit(max(0, limit)).offset(offset))
+    order = [
+        each.column.desc() if each.descending != backwards else each.column.asc() for each in keys
+    ]
+    part = query.order_by(*order).limit(max(0, limit)).offset(offset)
+    if identity is not None:
+        within = identity.in_(part.with_only_columns(identity))
+        part = select(*query.selected_columns).where(within).order_by(*order)
+    found = await connection.execute(part)
     listed = list(found.mappings())
     return listed[::-1] if backwards else listed

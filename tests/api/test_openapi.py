@@ -138,9 +138,15 @@ def test_parameters_are_described(document: Json) -> None:
     }
     pages, dates = {"page", "page_size"}, {"If-Modified-Since", "If-Unmodified-Since"}
     in_path = {"organizer", "event"}
-    assert names[f"{EVENT}campaigns/", "get"] == in_path | pages | dates
+    assert names[f"{EVENT}campaigns/", "get"] == in_path | pages | dates | {
+        *("search", "code", "ordering")
+    }
     assert names[f"{EVENT}categories/", "get"] == in_path | pages | dates | {"is_addon", "ordering"}
     assert names["/api/v1/organizers/", "get"] == pages
+    assert names["/api/v1/organizers/{organizer}/events/", "get"] == {
+        *("organizer", "page", "page_size", "ordering", "search"),
+        *("live", "testmode", "is_public", "has_subevents"),
+    }
     assert names[f"{EVENT}campaigns/", "post"] == in_path | {"X-Idempotency-Key"}
     assert names[f"{EVENT}category/{{id}}/", "delete"] == in_path | {"id", "X-Idempotency-Key"}
     listed = document["paths"][f"{EVENT}campaigns/"]["get"]["responses"]

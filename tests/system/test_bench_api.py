@@ -88,4 +88,4 @@ def test_the_api_is_measured_as_it_is_started() -> None:
         f"{kind}, {request}"
         for kind in ("campaigns", "categories")
         for request in ("page 1", "last page", "one", "new")
-    ]
+    ] + [f"campaigns, {request}" for request in ("most clicked", "by two columns", "searched")]

@@ -7,14 +7,16 @@ import time
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tracking import campaigns
+from tracking import campaigns, schema
 from tracking.clicks import Audience, Batch, ClickCount, Hour, apply
 from tracking.database import Database
 from tracking.errors import DuplicateCodeError
 from tracking.links import CODE
 from tracking.organizers import Event
+from tracking.settings import Settings
 from tracking.window import Window
 
 ALL = Window(offset=0, limit=1000)
@@ -279,3 +281,40 @@ async def test_links_are_found_by_their_codes(
         campaigns.Link(foreign.id, "zenith", "summer", "flyer", "", ""),
         campaigns.Link(made.id, "acme", "summer", "poster", "https://shop.example/", ""),
     ]
+
+
+def _upgrade(connection: Connection) -> None:
+    schema.upgrade(connection, "0006")
+
+
+async def test_what_was_there_before_is_searched(settings: Settings) -> None:
+    """The migration that brings the search reads every campaign, whatever their number."""
+    old = Database.of(settings)
+    number = 25_000
+    async with old.write() as connection:
+        await connection.run_sync(_upgrade)
+        for statement in (
+            "INSERT INTO organizers VALUES (1, 'acme', NULL)",
+            "INSERT INTO events (id, organizer_id, slug, shop_url) VALUES (1, 1, 'summer', '')",
+            "INSERT INTO tallies VALUES (1, 'campaign', 25000)",
+            """WITH RECURSIVE numbers(n) AS (
+                SELECT 1 UNION ALL SELECT n + 1 FROM numbers LIMIT 25000
+            ) INSERT INTO campaigns SELECT n, 1, 'C' || n, 'Ö', '', 0, 0 FROM numbers""",
+        ):
+            await connection.exec_driver_sql(statement)
+    await old.migrate()
+    async with old.read() as connection:
+        assert await campaigns.count(connection, 1, search="ö") == number
+        for code in ("c1", "c10001", "c25000"):
+            assert await campaigns.count(connection, 1, search=code) >= 1
+    await old.close()
+
+
+async def test_a_deleted_campaign_takes_its_text_along(database: Database, event: Event) -> None:
+    """And leaves its neighbour's."""
+    async with database.write() as connection:
+        made = await poster(connection, event)
+        kept = await campaigns.create(connection, event.id, description="Flyer", code="flyer")
+        await campaigns.remove(connection, event.id, made.id)
+        rows = await connection.exec_driver_sql("SELECT campaign_id, text FROM campaign_texts")
+        assert [tuple(row) for row in rows] == [(kept.id, "flyer\x1fflyer\x1f")]

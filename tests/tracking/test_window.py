@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from itertools import product
+from itertools import permutations, product
 from typing import Any
 
 import pytest
@@ -93,11 +93,14 @@ async def test_any_window_is_the_same_from_either_end(
                 window = Window(offset, limit, total=number)
                 found = await categories.list_(connection, event.id, window, ordering=ordering)
                 assert found == everything[offset : offset + limit], (ordering, window)
-        listed = await campaigns.list_(connection, event.id, Window(0, number))
-        for offset, limit in product(range(number + 1), range(1, number + 2)):
-            window = Window(offset, limit, total=number)
-            part = await campaigns.list_(connection, event.id, window)
-            assert part == listed[offset : offset + limit], window
+        for names in ((), *CAMPAIGN_ORDERINGS):
+            whole = Window(0, number)
+            listed = await campaigns.list_(connection, event.id, whole, ordering=names)
+            assert len(listed) == number
+            for offset, limit in product(range(number + 1), range(1, number + 2)):
+                window = Window(offset, limit, total=number)
+                part = await campaigns.list_(connection, event.id, window, ordering=names)
+                assert part == listed[offset : offset + limit], (names, window)
 
 
 @pytest.mark.parametrize("ordering", ORDERINGS.values(), ids=ORDERINGS)
@@ -158,6 +161,96 @@ async def test_a_page_of_campaigns_is_read_from_an_index(
     assert plan(settings, statement) == [
         "SEARCH campaigns USING INDEX ix_campaigns_event_id_id (event_id=?)"
     ]
+
+
+INDEX = "SEARCH campaigns USING COVERING INDEX ix_campaigns_event_id"
+# How the rows of an ordered page are found: from an index, with a sort of what is equal at most.
+CAMPAIGN_ORDERINGS: dict[tuple[str, ...], str] = {
+    ("id",): "_id",
+    ("-id",): "_id",
+    ("code",): "_code",
+    ("-code",): "_code",
+    ("description",): "_description_id_desc",
+    ("-description",): "_description_id_desc, ties",
+    ("order_count",): "_order_count_id, ties",
+    ("-order_count",): "_order_count_id",
+    ("click_count",): "_click_count_id, ties",
+    ("-click_count",): "_click_count_id",
+    ("-click_count", "id"): "_click_count_id, ties",
+    ("click_count", "id"): "_click_count_id",
+}
+
+
+def parts(settings: Settings, statement: Statement) -> tuple[list[str], list[str]]:
+    """The steps of a query itself, and those of the queries within it."""
+    with closing(sqlite3.connect(settings.data_dir / "waymark.db")) as connection:
+        rows = connection.execute(f"EXPLAIN QUERY PLAN {statement.sql}", statement.parameters)
+        steps = [(parent, detail) for _, parent, _, detail in rows]
+    outer = [detail for parent, detail in steps if parent == 0]
+    return outer, [detail for parent, detail in steps if parent != 0]
+
+
+@pytest.mark.parametrize(
+    ("ordering", "index"), CAMPAIGN_ORDERINGS.items(), ids=map(",".join, CAMPAIGN_ORDERINGS)
+)
+async def test_an_ordered_page_of_campaigns_is_read_from_an_index(
+    database: Database,
+    event: Event,
+    settings: Settings,
+    ordering: tuple[str, ...],
+    index: str,
+) -> None:
+    """Which ten campaigns are on it, says the index alone; then these are looked up."""
+    name, _, ties = index.partition(", ")
+    for offset in (0, 50_000, 99_990):
+        window = Window(offset, 10, total=100_000)
+        async with database.read() as connection:
+            with recorded() as statements:
+                await campaigns.list_(connection, event.id, window, ordering=ordering)
+        [statement] = statements
+        outer, inner = parts(settings, statement)
+        assert outer[0] == "SEARCH campaigns USING INTEGER PRIMARY KEY (rowid=?)"
+        assert inner[0] == f"{INDEX}{name} (event_id=?)"
+        assert len(inner) == (2 if ties else 1)
+        assert "USE TEMP B-TREE FOR ORDER BY" not in inner
+
+
+COLUMNS = ("id", "click_count", "order_count", "code", "description")
+EVERY_TWO = [
+    (f"{sign}{one}", f"{other_sign}{other}")
+    for one, other in permutations(COLUMNS, 2)
+    for sign, other_sign in product(("", "-"), repeat=2)
+]
+
+
+async def test_every_order_and_search_of_campaigns_is_bounded(
+    database: Database, event: Event, settings: Settings
+) -> None:
+    """Whatever is asked, only the event's own campaigns are read, and what is sorted is narrow."""
+    window = Window(50, 50, total=100_000)
+    async with database.read() as connection:
+        for ordering, search in product(EVERY_TWO, ("", "a")):
+            with recorded() as statements:
+                await campaigns.list_(
+                    connection, event.id, window, ordering=ordering, search=search
+                )
+                await campaigns.count(connection, event.id, search=search)
+            for statement in statements:
+                steps = [step for part in parts(settings, statement) for step in part]
+                assert not any(step.startswith("SCAN") for step in steps), (ordering, steps)
+            outer, _ = parts(settings, statements[0])
+            assert outer[0] == "SEARCH campaigns USING INTEGER PRIMARY KEY (rowid=?)", ordering
+
+
+async def test_a_code_is_looked_up(database: Database, event: Event, settings: Settings) -> None:
+    """Both the page and the count of a list with one code."""
+    async with database.read() as connection:
+        with recorded() as statements:
+            await campaigns.list_(connection, event.id, Window(0, 50), code="poster")
+            await campaigns.count(connection, event.id, code="poster")
+    for statement in statements:
+        [step] = plan(settings, statement)
+        assert "code=?" in step
 
 
 # What a list of 100,000 is asked for, and how many entries of the index that skips.
