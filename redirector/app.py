@@ -14,7 +14,6 @@ from starlette.types import Receive, Scope, Send
 from redirector import pages
 from redirector.adoption import Adopter
 from redirector.audience import audience_of
-from redirector.background import cancel, start_vital
 from redirector.channel import Channel
 from redirector.events import ShoplessEvents
 from redirector.express import STATE_KEY, Express
@@ -29,6 +28,7 @@ from redirector.redirect import (
     decide,
 )
 from serving.security import SECURITY_HEADERS
+from tracking.background import cancel, start_vital
 from tracking.database import Database
 from tracking.errors import DatabaseUnavailableError
 from tracking.links import parse_path
@@ -80,8 +80,7 @@ def create_app(settings: Settings) -> Starlette:
         feed = start_vital(links.follow_changes())
         adoption = start_vital(adopter.run())
         yield {STATE_KEY: Express(links, recorder, rules)}
-        await cancel(feed)
-        await cancel(adoption)
+        await cancel(feed, adoption)
         await adopter.close()
         await recorder.close(_CLOSE_SECONDS)
         await database.close()

@@ -6,9 +6,10 @@ import typer
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from redirector import backlog, counters, spool
+from redirector import backlog, counters
 from redirector.backlog import Backlog
-from redirector.spool import Survey, Waiting
+from redirector.spool_format import SpoolError
+from redirector.survey import Survey, Waiting, survey
 from tracking.audit import Audit, recount
 from tracking.cli import NAME, app, on_database, table
 from tracking.data_dir import keep_private
@@ -25,7 +26,7 @@ def list_spools() -> None:
         if not settings.spool_dir.exists():
             # Made when it is needed first: where there is a database, no clicks wait.
             asyncio.run(_require_database(settings))
-        found = spool.survey(settings.spool_dir)
+        found = survey(settings.spool_dir)
     if found.waiting:
         header = ("writer", "batches", "clicks", "torn bytes", "owner")
         for line in table([header, *map(_row, found.waiting)]):
@@ -71,9 +72,9 @@ async def _on_their_way(database: Database) -> list[str]:
     settings = Settings.load()
     redis = Redis(connection_pool=counters.connection_pool(settings, client_name="waymark-audit"))
     try:
-        found = spool.survey(settings.spool_dir)
+        found = survey(settings.spool_dir)
         waiting = await backlog.measure(redis, database, found.waiting)
-    except (RedisError, OSError) as error:
+    except (RedisError, OSError, SpoolError) as error:
         return [f"what waits in Redis and on disk can't be told: {error}"]
     finally:
         await redis.aclose()

@@ -16,7 +16,7 @@ from contextlib import suppress
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from redirector import counters, spool
+from redirector import counters
 from redirector.batches import Writer
 from redirector.counters import (
     APPLIED,
@@ -27,6 +27,8 @@ from redirector.counters import (
     flushing,
 )
 from redirector.presence import Presence
+from redirector.spool_files import writers
+from redirector.spool_format import SpoolError
 from tracking import campaigns, clicks, heartbeat, idempotency, process
 from tracking.database import Database
 from tracking.errors import DatabaseUnavailableError
@@ -123,6 +125,7 @@ class _Service:
         self._spool_dir = settings.spool_dir
         self._redis = Presence("Redis", "flushing goes on when it is back", logger)
         self._sql = Presence("SQL", "clicks wait in Redis", logger)
+        self._spools = Presence("the spools' directory", "no writer's number is dropped", logger)
         self._beat_at = self._pruned_at = float("-inf")
         self._beat_away: bool | None = None
 
@@ -178,9 +181,18 @@ class _Service:
                 await campaigns.forget_changes(connection, time.time() - _CHANGES_KEPT_SECONDS)
                 await idempotency.forget(connection, time.time() - idempotency.KEPT_SECONDS)
                 await clicks.forget_batches(connection, time.time() - clicks.KEPT_SECONDS)
-            if not self._redis.away:
-                await self._flusher.forget_writers(spool.writers(self._spool_dir), time.time())
             self._pruned_at = now
+            if not self._redis.away:
+                await self._forget_writers()
+
+    async def _forget_writers(self) -> None:
+        try:
+            spooling = writers(self._spool_dir)
+        except SpoolError as error:
+            self._spools.lost(error)
+        else:
+            self._spools.found()
+            await self._flusher.forget_writers(spooling, time.time())
 
 
 async def _serve(settings: Settings) -> None:

@@ -12,6 +12,7 @@ class Presence:
         name: as it is to stand in the log: `Redis`, `SQL`.
         meanwhile: what happens while it is away, for the log.
         known: whether it was tried at all.
+        error: what the last attempt failed of; "" while it is not away.
     """
 
     name: str
@@ -19,18 +20,21 @@ class Presence:
     logger: logging.Logger
     known: bool = field(default=False, init=False)
     away: bool = field(default=False, init=False)
+    error: str = field(default="", init=False)
 
     def lost(self, error: Exception) -> None:
         """Notes that an attempt failed."""
         if not self.away:
             self.logger.warning("%s is away (%s): %s", self.name, error, self.meanwhile)
         self.known = self.away = True
+        self.error = str(error)
 
     def found(self) -> None:
         """Notes that an attempt succeeded."""
         if self.away:
             self.logger.warning("%s is back", self.name)
         self.known, self.away = True, False
+        self.error = ""
 
     def __str__(self) -> str:
         if not self.known:

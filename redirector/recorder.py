@@ -10,6 +10,10 @@ reply was lost is sent again under its number and counted once.
     spooling   Redis did not: that batch, and all that come after it, are written to the spool and
                answered then. Meanwhile the spool is sent, in order; when it is empty, direct again.
     neither    The disk fails as well: clicks are answered at once and wait in memory.
+
+A disk that fails never keeps clicks from Redis. A spool that can't be read back stays there for
+whoever adopts it when the disk is well, under its writer's name, and the recorder goes on as a new
+writer.
 """
 
 import asyncio
@@ -24,16 +28,17 @@ from uuid import uuid4
 
 from redis.exceptions import RedisError
 
-from redirector.background import cancel, start_vital
 from redirector.batches import MAX_FIELDS, Field, NumberedBatch
 from redirector.channel import Channel
 from redirector.counters import ANSWER_TIMEOUT, field
 from redirector.durability import Durability
 from redirector.gathering import Answer, Gathering
 from redirector.presence import Presence
+from redirector.spool_format import SpoolDiskError, SpoolError
 from redirector.spooling import Spooling
 from tracking import clicks
-from tracking.clicks import Audience, hour_of
+from tracking.background import cancel, start_vital
+from tracking.clicks import SECONDS_PER_HOUR, Audience, hour_of
 from tracking.database import Database
 from tracking.errors import DatabaseUnavailableError
 
@@ -44,6 +49,8 @@ _FIRST_BACKOFF = 0.05
 _LAST_BACKOFF = 1.0
 # A disk that takes longer to store a batch, in seconds, is as good as none: visitors go on.
 _DISK_PATIENCE = 2.0
+# How long a stopping process waits for it to close a spool.
+_DISK_CLOSE_SECONDS = 0.5
 # Redis forgets writers that recorded nothing for a day (redirector/flusher.py).
 _SIGN_OF_LIFE_SECONDS = 3600.0
 # Names of counters that are remembered, of about 200 bytes each.
@@ -76,10 +83,13 @@ class Recorder:
         self.disk = Presence("the spool's disk", "clicks wait in memory", logger)
         self._channel = channel
         self._database = database
+        self._spool_dir = spool_dir
         self._spool = Spooling(spool_dir, self.writer)
         self._commit_timeout = commit_timeout
-        # The numbers of the batches that were gathered, sent, and confirmed last.
+        # The numbers of the batches that were gathered, sent, and confirmed last; and the batch
+        # under way, with its number.
         self._number = self._sent = self._confirmed = 0
+        self._numbered: NumberedBatch | None = None
         # The hour that clicks belong to, and the names of its counters, which are made but once.
         self._hour = hour_of(time.time())
         self._names: dict[tuple[int, Audience], Field] = {}
@@ -151,6 +161,10 @@ class Recorder:
         batch.began = time.monotonic()
         self._woken.set()
         self._idle.clear()
+        self._note_hour()
+
+    def _note_hour(self) -> None:
+        """Lets clicks from now on belong to the hour that it is."""
         hour = hour_of(time.time())
         if hour != self._hour or len(self._names) > _MAX_NAMES:
             self._hour = hour
@@ -166,14 +180,13 @@ class Recorder:
         await stored
 
     async def close(self, at_most: float) -> None:
-        """Stops when all clicks are stored, or after `at_most` seconds."""
+        """Stops when all clicks are stored, or after `at_most` seconds, and some for the disk."""
         with suppress(TimeoutError):
             async with asyncio.timeout(at_most):
                 await self._idle.wait()
-        for task in self._tasks:
-            await cancel(task)
+        await cancel(*self._tasks)
         await self._channel.close()
-        await self._spool.close()
+        await self._spool.close(_DISK_CLOSE_SECONDS)
         if self.unconfirmed_clicks:
             logger.error("%d clicks were never stored", self.unconfirmed_clicks)
 
@@ -187,8 +200,9 @@ class Recorder:
             await self._gather()
             batch = self._under_way = self._next_batch()
             self._number += 1
-            await self._store(batch, NumberedBatch(self._number, batch.counts))
-            self._under_way = None
+            self._numbered = NumberedBatch(self._number, batch.counts)
+            await self._store(batch)
+            self._under_way = self._numbered = None
             batch.release()
             if self._gathering.clicks:
                 self._woken.set()
@@ -197,7 +211,10 @@ class Recorder:
 
     async def _wake(self) -> None:
         while True:
-            await asyncio.sleep(_PING_INTERVAL)
+            # A batch that can't be stored for hours has clicks of several.
+            next_hour = SECONDS_PER_HOUR - time.time() % SECONDS_PER_HOUR
+            await asyncio.sleep(min(_PING_INTERVAL, next_hour))
+            self._note_hour()
             self._woken.set()
 
     async def _gather(self) -> None:
@@ -234,14 +251,14 @@ class Recorder:
         batch, self._gathering = self._gathering, Gathering()
         return batch
 
-    async def _store(self, batch: Gathering, numbered: NumberedBatch) -> None:
+    async def _store(self, batch: Gathering) -> None:
         """Returns when the batch is in Redis or on disk, however long that takes."""
         pause = _FIRST_BACKOFF
         while True:
             async with self._turn:
-                if self._direct and await self._store_in_redis(batch, numbered):
+                if self._direct and await self._store_in_redis(batch):
                     break
-                if await self._store_on_disk(numbered):
+                if await self._store_on_disk():
                     break
             await asyncio.sleep(_jittered(pause))
             pause = min(pause * 2, _LAST_BACKOFF)
@@ -249,32 +266,34 @@ class Recorder:
             logger.warning("clicks are stored again before they are answered")
             self._storable = True
 
-    async def _store_in_redis(self, batch: Gathering, numbered: NumberedBatch) -> bool:
+    async def _store_in_redis(self, batch: Gathering) -> bool:
+        assert self._numbered is not None
         waited = time.monotonic() - batch.began if batch.answers else 0.0
         # Redis gets half the time at least, however long the batch before took.
         patience = max(self._commit_timeout - waited, self._commit_timeout / 2)
         try:
-            await self._add([numbered], patience)
+            await self._add([self._numbered], patience)
         except (RedisError, OSError) as error:
             await self._lose_redis(error)
             return False
         return True
 
-    async def _store_on_disk(self, numbered: NumberedBatch) -> bool:
-        sent = numbered.number <= self._sent
-        writing = asyncio.ensure_future(self._spool.append(numbered, sent=sent))
+    async def _store_on_disk(self) -> bool:
+        assert self._numbered is not None
+        sent = self._numbered.number <= self._sent
+        writing = asyncio.ensure_future(self._spool.append(self._numbered, sent=sent))
         await asyncio.wait({writing}, timeout=_DISK_PATIENCE)
         if not writing.done():
-            self._let_go(TimeoutError(f"nothing was written for {_DISK_PATIENCE:g} s"))
+            self._let_go(SpoolDiskError(f"nothing was written for {_DISK_PATIENCE:g} s"))
         try:
             await writing
-        except OSError as error:
+        except SpoolError as error:
             self._let_go(error)
             return False
         self.disk.found()
         return True
 
-    def _let_go(self, error: OSError) -> None:
+    def _let_go(self, error: SpoolError) -> None:
         """Answers everyone although nothing is stored: a visitor does not wait for a counter."""
         self.disk.lost(error)
         if self._storable:
@@ -322,6 +341,8 @@ class Recorder:
                     await self._send_spool()
                 except (RedisError, OSError, DatabaseUnavailableError) as error:
                     await self._lose_redis(error)
+                except SpoolError as error:
+                    await self._begin_anew(error)
 
     async def _send_spool(self) -> None:
         """Sends what is on disk, and at the end goes back to sending clicks to Redis directly."""
@@ -357,6 +378,22 @@ class Recorder:
         if batches:
             await self._add(batches, patience)
             await self._spool.confirm(batches[-1].number)
+
+    async def _begin_anew(self, error: SpoolError) -> None:
+        """Leaves a spool that can't be read to whoever adopts it, and goes on as a new writer.
+
+        The batch under way comes after all that is in the spool, so that it was never sent, and can
+        have a number of the new writer's.
+        """
+        async with self._turn:
+            logger.error("the spool can't be read (%s): clicks go on without it", error)
+            await self._spool.close(_DISK_CLOSE_SECONDS)
+            self.writer = uuid4().hex
+            self._spool = Spooling(self._spool_dir, self.writer)
+            self._number = self._sent = self._confirmed = 0
+            if self._numbered is not None:
+                self._number = 1
+                self._numbered = NumberedBatch(1, self._numbered.counts)
 
     def _find_redis(self) -> None:
         self.presence.found()

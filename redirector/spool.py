@@ -2,35 +2,39 @@
 
 A spool is a file that grows at its end, `<writer>.spool`. Whoever holds the lock on it is its
 owner; when that process ends, however it ends, the lock is gone, and another may adopt the spool.
-`redirector/spool_format.py` tells what is in it. Everything here blocks, as long as the disk takes.
+`redirector/spool_format.py` tells what is in it. Everything here blocks, as long as the disk takes,
+and raises SpoolError alone: whoever talks to Redis as well can't mistake one for the other.
 """
 
-import fcntl
 import logging
 import os
 from collections import deque
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from redirector.batches import MAX_FIELDS, NumberedBatch, Writer, merged
+from redirector.spool_files import (
+    SUFFIX,
+    disk_errors,
+    is_at,
+    open_abandoned,
+    read_file,
+    sync_directory,
+    write_all,
+    write_file,
+)
 from redirector.spool_format import (
     Content,
     Place,
-    UnreadableSpoolError,
+    SpoolDiskError,
+    SpoolError,
     decode,
     encode,
-    header,
-    parse,
     place_of,
 )
 
 logger = logging.getLogger(__name__)
-
-SUFFIX = ".spool"
-_NEW_SUFFIX = ".new"
 
 # A spool is written anew, its batches merged, when it has grown to twice what was left the last
 # time, as Redis does with its log; and not before it has this many bytes.
@@ -60,48 +64,39 @@ class Spool:
         """Makes a writer's spool, without a batch.
 
         Raises:
-            OSError: it can't be written.
+            SpoolDiskError: it can't be written.
         """
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = directory / f"{writer}{SUFFIX}"
-        file, content = _write_file(path, writer, [])
-        spool = cls(path, file, content)
-        try:
-            _sync_directory(directory)
-        except OSError:
-            spool.remove()
-            raise
-        return spool
+        with disk_errors():
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path = directory / f"{writer}{SUFFIX}"
+            file, content = write_file(path, writer, [])
+            spool = cls(path, file, content)
+            try:
+                sync_directory(directory)
+            except OSError:
+                spool.remove()
+                raise
+            return spool
 
     @classmethod
-    def adopt(cls, directory: Path, unreadable: set[Path]) -> Iterator[Self]:
-        """Takes over the spools of ended processes, one after the other; tidies up after them.
-
-        Args:
-            unreadable: files that were no spools before. What is found to be none is said in the
-                log, left alone, and added here.
+    def adopt(cls, path: Path) -> Self | None:
+        """Takes over the spool of an ended process; None when its owner lives, or it is gone.
 
         Raises:
-            OSError: the directory can't be read.
+            UnreadableSpoolError: it is none; it stays as it is, and nobody's.
+            SpoolDiskError: the disk refused; likewise.
         """
-        for path in _files(directory, _NEW_SUFFIX):
-            _remove_if_abandoned(path)
-        for path in _files(directory, SUFFIX):
-            file = None if path in unreadable else _open_abandoned(path)
+        with disk_errors():
+            file = open_abandoned(path)
             if file is None:
-                continue
+                return None
             try:
-                content = _read_file(file)
-            except (UnreadableSpoolError, OSError) as error:
+                content = read_file(file)
+                _mend(path, file, content)
+            except (OSError, SpoolError):
                 os.close(file)
-                unreadable.add(path)
-                logger.error("the spool %s is left alone: %s", path.name, error)  # noqa: TRY400 - no bug
-                continue
-            torn = os.fstat(file).st_size - content.end
-            if torn:
-                logger.warning("the spool %s had a torn tail of %d bytes", path.name, torn)
-                os.ftruncate(file, content.end)
-            yield cls(path, file, content)
+                raise
+            return cls(path, file, content)
 
     @property
     def empty(self) -> bool:
@@ -115,13 +110,14 @@ class Spool:
             sent: whether it was sent to Redis before.
 
         Raises:
-            OSError: it is not; the spool is as it was.
+            SpoolDiskError: it is not; the spool is as it was.
         """
         record = encode(batch)
         try:
-            _write_all(self._file, record, self._end)
-            os.fdatasync(self._file)
-        except OSError:
+            with disk_errors():
+                write_all(self._file, record, self._end)
+                os.fdatasync(self._file)
+        except SpoolDiskError:
             # Half a record would end the file for whoever adopts it, with all that comes after it.
             with suppress(OSError):
                 os.ftruncate(self._file, self._end)
@@ -133,16 +129,23 @@ class Spool:
     def head(self, most_fields: int = MAX_FIELDS) -> list[NumberedBatch]:
         """The oldest batches that were not confirmed yet, to be sent: as many as fit, or one.
 
+        One that was damaged on the disk is dropped, said in the log, and stops no other.
+
         Args:
             most_fields: that they may have together.
+
+        Raises:
+            SpoolDiskError: the disk refused to read.
         """
         batches: list[NumberedBatch] = []
         room = most_fields
-        for place in self._places:
+        for place in tuple(self._places):
             room -= place.fields
             if batches and room < 0:
                 break
-            batches.append(self._read(place))
+            batch = self._read(place)
+            if batch is not None:
+                batches.append(batch)
         if batches:
             self._sent = max(self._sent, batches[-1].number)
         return batches
@@ -150,9 +153,7 @@ class Spool:
     def confirm(self, number: int) -> None:
         """Drops the batches up to this number: they are in Redis."""
         while self._places and self._places[0].number <= number:
-            place = self._places.popleft()
-            self.clicks -= place.clicks
-            self.fields -= place.fields
+            self._drop(self._places[0])
 
     def compact(self) -> None:
         """Writes the spool anew when it has grown too large, with what is left to be confirmed.
@@ -160,39 +161,60 @@ class Spool:
         Batches that were never sent are merged: nobody else knows what their numbers stood for.
 
         Raises:
-            OSError: it can't be written; every batch is where it was, or in the new file.
+            SpoolDiskError: it can't be written; every batch is where it was, or in the new file.
         """
         if self._end < self._compact_at:
             return
-        batches = [self._read(place) for place in self._places]
-        kept = [batch for batch in batches if batch.number <= self._sent]
-        unsent = [batch for batch in batches if batch.number > self._sent]
-        file, content = _write_file(self._path, self.writer, kept + merged(unsent))
-        os.close(self._file)
-        self._file, self._end = file, content.end
-        self._places = deque(content.places)
-        self.fields = sum(place.fields for place in self._places)
-        self._compact_at = max(_COMPACT_BYTES, 2 * content.end)
-        _sync_directory(self._path.parent)
+        with disk_errors():
+            batches = [batch for place in tuple(self._places) if (batch := self._read(place))]
+            kept = [batch for batch in batches if batch.number <= self._sent]
+            unsent = [batch for batch in batches if batch.number > self._sent]
+            file, content = write_file(self._path, self.writer, kept + merged(unsent))
+            os.close(self._file)
+            self._file, self._end = file, content.end
+            self._places = deque(content.places)
+            self.fields = sum(place.fields for place in self._places)
+            self._compact_at = max(_COMPACT_BYTES, 2 * content.end)
+            sync_directory(self._path.parent)
 
     def remove(self) -> None:
-        """Deletes the file, all of whose batches must be confirmed."""
+        """Deletes the file, all of whose batches must be confirmed.
+
+        Raises:
+            SpoolDiskError: it can't be deleted, and is still this process's.
+        """
         assert self.empty
-        self._path.unlink(missing_ok=True)
+        with disk_errors():
+            if is_at(self._file, self._path):
+                self._path.unlink(missing_ok=True)
         self.close()
 
     def close(self) -> None:
         """Leaves the file to whoever adopts it; called again, it does nothing."""
         file, self._file = self._file, -1
         if file != -1:
-            os.close(file)
+            # Whatever a broken disk says to that, the file is closed, and the lock gone.
+            with suppress(OSError):
+                os.close(file)
 
-    def _read(self, place: Place) -> NumberedBatch:
-        record = os.pread(self._file, place.length, place.offset)
-        batch = decode(record)
+    def _read(self, place: Place) -> NumberedBatch | None:
+        """The batch there; None, and it is dropped, when it was damaged."""
+        with disk_errors():
+            batch = decode(os.pread(self._file, place.length, place.offset))
         if batch is None:
-            raise OSError(f"batch {place.number} of {self._path.name} can't be read back")
+            self._drop(place)
+            logger.error(
+                "batch %d of the spool %s was damaged on the disk: its %d clicks are lost",
+                place.number,
+                self._path.name,
+                place.clicks,
+            )
         return batch
+
+    def _drop(self, place: Place) -> None:
+        self._places.remove(place)
+        self.clicks -= place.clicks
+        self.fields -= place.fields
 
     def _note(self, batch: NumberedBatch, length: int) -> None:
         place = place_of(batch, self._end, length)
@@ -202,158 +224,15 @@ class Spool:
         self.fields += place.fields
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """What a spool file holds, as anyone may read it.
-
-    Attributes:
-        batches: some of them may be in Redis already; its number for the writer tells.
-        owned: whether a living process owns it.
-        torn: bytes at its end that are no record, or not yet.
-    """
-
-    writer: Writer
-    batches: tuple[NumberedBatch, ...]
-    owned: bool
-    torn: int
-
-    @property
-    def clicks(self) -> int:
-        """How many clicks are in it."""
-        return sum(batch.clicks for batch in self.batches)
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """What is in the directory.
-
-    Attributes:
-        unreadable: by file, why it is no spool that can be read.
-    """
-
-    waiting: list[Waiting]
-    unreadable: dict[Path, str]
-
-
-def survey(directory: Path) -> Survey:
-    """All spools in the directory, without taking any of them over.
-
-    Raises:
-        OSError: the directory can't be read.
-    """
-    found = Survey([], {})
-    for path in _files(directory, SUFFIX):
-        try:
-            waiting = _look_at(path)
-        except FileNotFoundError:
-            continue  # drained meanwhile
-        except UnreadableSpoolError as error:
-            found.unreadable[path] = str(error)
-        except OSError as error:
-            found.unreadable[path] = error.strerror or str(error)
-        else:
-            found.waiting.append(waiting)
-    return found
-
-
-def _look_at(path: Path) -> Waiting:
-    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    try:
-        owned = not _lock(file, fcntl.LOCK_SH)
-        content = _read_file(file)
-        return Waiting(content.writer, content.batches, owned, os.fstat(file).st_size - content.end)
-    finally:
-        os.close(file)
-
-
-def writers(directory: Path) -> set[Writer]:
-    """The writers that have a spool.
-
-    Raises:
-        OSError: the directory can't be read.
-    """
-    return {path.name.removesuffix(SUFFIX) for path in _files(directory, SUFFIX)}
-
-
-def _files(directory: Path, suffix: str) -> list[Path]:
-    try:
-        return sorted(path for path in directory.iterdir() if path.suffix == suffix)
-    except FileNotFoundError:
-        return []
-
-
-def _write_file(path: Path, writer: Writer, batches: list[NumberedBatch]) -> tuple[int, Content]:
-    """Writes a whole spool, which gets its name when all of it is on disk.
-
-    It is locked before it has its name, so that nobody can take it for abandoned.
-
-    Returns:
-        The open file, and what is in it.
-    """
-    new = path.with_suffix(_NEW_SUFFIX)
-    file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _write_all(file, b"".join([header(writer), *map(encode, batches)]), 0)
-        os.fsync(file)
-        content = _read_file(file)
-        new.rename(path)
-    except OSError:
-        new.unlink(missing_ok=True)
-        os.close(file)
-        raise
-    return file, content
-
-
-def _read_file(file: int) -> Content:
-    return parse(os.pread(file, os.fstat(file).st_size, 0))
-
-
-def _open_abandoned(path: Path) -> int | None:
-    """Opens and locks a file whose owner ended; None when it has one, or is gone."""
-    try:
-        file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return None
-    # Between opening and locking its owner may have deleted it, or put another in its place.
-    if _lock(file, fcntl.LOCK_EX) and _is_at(file, path):
-        return file
-    os.close(file)
-    return None
-
-
-def _remove_if_abandoned(path: Path) -> None:
-    """Removes what an ended process began to write: what it stands for is in the old file."""
-    file = _open_abandoned(path)
-    if file is not None:
-        path.unlink(missing_ok=True)
-        os.close(file)
-
-
-def _lock(file: int, kind: int) -> bool:
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _is_at(file: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-def _write_all(file: int, data: bytes, offset: int) -> None:
-    while data:
-        written = os.pwrite(file, data, offset)
-        data, offset = data[written:], offset + written
-
-
-def _sync_directory(directory: Path) -> None:
-    file = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
+def _mend(path: Path, file: int, content: Content) -> None:
+    """Cuts off what a write that did not end has left; the log says that, and what was damaged."""
+    if content.corrupt:
+        logger.error(
+            "the spool %s was damaged on the disk: %d of its batches are lost",
+            path.name,
+            content.corrupt,
+        )
+    torn = os.fstat(file).st_size - content.end
+    if torn:
+        logger.warning("the spool %s had a torn tail of %d bytes", path.name, torn)
+        os.ftruncate(file, content.end)

@@ -4,8 +4,9 @@
     record   ">IIQ": length of the payload, CRC-32 of number and payload, number of the batch;
              then the payload, a JSON object from field to clicks
 
-A record that is cut short, or whose checksum is wrong, is the torn tail of a write that did not
-come to its end: nobody was answered for it.
+A record that is cut short, or whose checksum is wrong, at the end of a file is the torn tail of a
+write that did not come to its end: nobody was answered for it. With a whole record behind it, it
+was damaged on the disk: it is left out, and what follows counts.
 """
 
 import json
@@ -23,7 +24,15 @@ _MAX_HEADER = 64
 _RECORD = struct.Struct(">IIQ")
 
 
-class UnreadableSpoolError(WaymarkError):
+class SpoolError(WaymarkError):
+    """A spool can't be used: the root of these errors, none of which Redis or SQL ever raises."""
+
+
+class SpoolDiskError(SpoolError):
+    """The disk refused: it is full, read-only, broken or out of reach. The text is the system's."""
+
+
+class UnreadableSpoolError(SpoolError):
     """A file that is no spool, or one of a later version: it is left alone."""
 
 
@@ -40,12 +49,17 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a file holds: its records, and where the last whole one ends."""
+    """What a file holds: its records, and where the last whole one ends.
+
+    Attributes:
+        corrupt: how many records before that end are damaged, and were left out.
+    """
 
     writer: Writer
     batches: tuple[NumberedBatch, ...]
     places: tuple[Place, ...]
     end: int
+    corrupt: int
 
 
 def header(writer: Writer) -> bytes:
@@ -81,12 +95,18 @@ def parse(data: bytes) -> Content:
         raise UnreadableSpoolError("it is no spool")
     if int(first[1]) != _VERSION:
         raise UnreadableSpoolError(f"it has version {int(first[1])}, this program knows {_VERSION}")
-    batches, places, end = [], [], first.end()
-    while (record := _record_at(data, end)) and (batch := decode(record)):
-        places.append(place_of(batch, end, len(record)))
-        batches.append(batch)
+    batches, places, end, corrupt = [], [], first.end(), 0
+    while record := _record_at(data, end):
+        batch = decode(record)
+        if batch is not None:
+            places.append(place_of(batch, end, len(record)))
+            batches.append(batch)
+        elif decode(_record_at(data, end + len(record))) is not None:
+            corrupt += 1
+        else:
+            break
         end += len(record)
-    return Content(first[2].decode(), tuple(batches), tuple(places), end)
+    return Content(first[2].decode(), tuple(batches), tuple(places), end, corrupt)
 
 
 def place_of(batch: NumberedBatch, offset: int, length: int) -> Place:

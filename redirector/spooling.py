@@ -2,24 +2,22 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from redirector.batches import NumberedBatch, Writer
+from redirector.disk_thread import DiskThread
 from redirector.spool import Spool
+from redirector.spool_format import SpoolError
+from tracking.background import finish
 
 logger = logging.getLogger(__name__)
-
-Result = TypeVar("Result")
 
 
 class Spooling:
     """A spool that is there from the first batch on until it is removed.
 
-    What touches the disk takes turns on a thread of its own. All raise OSError when the disk fails.
+    What touches the disk takes turns on a thread of its own. All raise SpoolError when it fails.
 
     Args:
         spool_dir: where the spool will be.
@@ -30,7 +28,7 @@ class Spooling:
         self._spool_dir = spool_dir
         self._writer = writer
         self._spool: Spool | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
+        self._thread = DiskThread("spool")
 
     @property
     def clicks(self) -> int:
@@ -53,27 +51,39 @@ class Spooling:
         Args:
             sent: whether Redis may have it already.
         """
-        await self._on_disk(partial(self._append, batch, sent))
+        await self._thread.run(partial(self._append, batch, sent))
 
     async def head(self) -> list[NumberedBatch]:
         """The first batches, as many as go in one trip; none when it is empty."""
-        return [] if self._spool is None else await self._on_disk(self._spool.head)
+        return [] if self._spool is None else await self._thread.run(self._spool.head)
 
     async def confirm(self, number: int) -> None:
         """Drops the batches up to this number."""
         if self._spool is not None:
-            await self._on_disk(partial(self._spool.confirm, number))
+            await self._thread.run(partial(self._spool.confirm, number))
 
     async def remove(self) -> None:
-        """Takes the empty spool away."""
-        if self._spool is not None:
-            await self._on_disk(self._spool.remove)
+        """Takes the empty spool away.
+
+        What can't be deleted stays, and is used again: Redis knows its batches by their numbers.
+        """
+        if self._spool is None:
+            return
+        try:
+            await self._thread.run(self._spool.remove)
+        except SpoolError as error:
+            logger.warning("the empty spool can't be deleted: %s", error)
+        else:
             self._spool = None
 
-    async def close(self) -> None:
-        """Leaves what is in it for who starts next."""
-        await self._on_disk(self._close)
-        self._thread.shutdown()
+    async def close(self, at_most: float) -> None:
+        """Leaves what is in it for who starts next; waits no longer than so many seconds.
+
+        A disk that hangs does later what it still has to do, if the process lives then.
+        """
+        closing = asyncio.create_task(self._thread.run(self._close))
+        await finish(closing, at_most=at_most)
+        self._thread.end()
 
     def _append(self, batch: NumberedBatch, sent: bool) -> None:
         if self._spool is None:
@@ -81,13 +91,12 @@ class Spooling:
         self._spool.append(batch, sent=sent)
         try:
             self._spool.compact()
-        except OSError as error:
+        except SpoolError as error:
             logger.warning("the spool can't be made smaller: %s", error)
 
     def _close(self) -> None:
-        if self._spool is not None:
+        if self._spool is None:
+            return
+        if self._spool.clicks:
             logger.warning("%d clicks stay on disk, for who starts next", self._spool.clicks)
-            self._spool.close()
-
-    async def _on_disk(self, work: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        self._spool.close()

@@ -77,13 +77,13 @@ MUTATIONS = (
     Mutation(
         "spools of ended processes are adopted",
         "redirector/adoption.py",
-        "return list(Spool.adopt(self._spool_dir, self._unreadable))",
-        "return []",
+        "await self._thread.run(partial(Spool.adopt, path))",
+        "None",
         "tests/redirector/test_recorder.py::test_an_ended_writers_spool_is_adopted",
     ),
     Mutation(
         "the spool of a living process is left alone",
-        "redirector/spool.py",
+        "redirector/spool_files.py",
         "fcntl.flock(file, kind | fcntl.LOCK_NB)",
         "pass",
         "tests/redirector/test_spool.py::test_a_living_owner_keeps_its_spool",
@@ -91,7 +91,7 @@ MUTATIONS = (
     Mutation(
         "a torn tail is cut off",
         "redirector/spool.py",
-        "                os.ftruncate(file, content.end)\n",
+        "        os.ftruncate(file, content.end)\n",
         "",
         "tests/redirector/test_spool.py::test_a_torn_tail_is_cut_off",
     ),
@@ -127,9 +127,53 @@ MUTATIONS = (
     Mutation(
         "clicks are on disk before they are answered, while Redis is away",
         "redirector/recorder.py",
-        "                if await self._store_on_disk(numbered):\n                    break\n",
+        "                if await self._store_on_disk():\n                    break\n",
         "                batch.release()\n",
         "tests/redirector/test_recorder.py::test_closing_without_redis_leaves_clicks_on_disk",
+    ),
+    Mutation(
+        "a spool that can't be read is left behind, and clicks go to Redis again",
+        "redirector/recorder.py",
+        "                    await self._begin_anew(error)\n",
+        "                    await self._lose_redis(error)\n",
+        "tests/redirector/test_recorder.py"
+        "::test_a_spool_that_can_not_be_read_keeps_nobody_from_redis",
+    ),
+    Mutation(
+        "what was not sent as the old writer's is sent as the new one's",
+        "redirector/recorder.py",
+        "                self._numbered = NumberedBatch(1, self._numbered.counts)\n",
+        "                pass\n",
+        "tests/redirector/test_recorder.py"
+        "::test_a_click_under_way_goes_to_redis_when_the_spool_can_not_be_read",
+    ),
+    Mutation(
+        "a damaged record takes none along",
+        "redirector/spool_format.py",
+        "            corrupt += 1\n",
+        "            break\n",
+        "tests/redirector/test_spool.py::test_a_damaged_record_takes_none_along",
+    ),
+    Mutation(
+        "a spool that another's is in the place of is not deleted",
+        "redirector/spool.py",
+        "            if is_at(self._file, self._path):\n",
+        "            if True:\n",
+        "tests/redirector/test_spool.py::test_a_spool_that_is_another_s_now_is_not_deleted",
+    ),
+    Mutation(
+        "a spool that can't be used keeps no other from being adopted",
+        "redirector/adoption.py",
+        "                await self._leave(path, str(error))\n",
+        "                break\n",
+        "tests/redirector/test_adoption.py::test_one_that_can_not_be_used_stops_no_other",
+    ),
+    Mutation(
+        "clicks that wait in memory count under their own hour",
+        "redirector/recorder.py",
+        "            self._note_hour()\n            self._woken.set()\n",
+        "            self._woken.set()\n",
+        "tests/redirector/test_recorder.py::test_clicks_count_under_the_hour_they_were_made",
     ),
     Mutation(
         "the flusher flushes a last time when it is stopped",

@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 Hour = NewType("Hour", int)
 """Whole hours since the epoch, UTC."""
+SECONDS_PER_HOUR = 3600
 
 # The row of the ledger that stands for all that are not kept any more.
 _OLDER = "older"
@@ -95,7 +96,7 @@ class Ledger:
 
 def hour_of(timestamp: float) -> Hour:
     """The hour that a time (seconds since the epoch) falls into."""
-    return Hour(int(timestamp // 3600))
+    return Hour(int(timestamp // SECONDS_PER_HOUR))
 
 
 async def apply(connection: AsyncConnection, batch: Batch) -> bool:

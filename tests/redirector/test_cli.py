@@ -455,8 +455,8 @@ def strangers(settings: Settings, tmp_path: Path) -> list[str]:
         f"{directory}/a-foreign.spool is left alone: it is no spool",
         f"{directory}/b-later.spool is left alone: it has version 2, this program knows 1",
         f"{directory}/c-link.spool is left alone: Too many levels of symbolic links",
-        f"{directory}/d-folder.spool is left alone: Is a directory",
-        f"{directory}/e-pipe.spool is left alone: Illegal seek",
+        f"{directory}/d-folder.spool is left alone: it is no file",
+        f"{directory}/e-pipe.spool is left alone: it is no file",
     ]
 
 

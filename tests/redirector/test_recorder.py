@@ -1,6 +1,7 @@
 """Group commit: every click reaches Redis once, whatever happens to replies."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -11,14 +12,16 @@ from redis.asyncio import Redis
 
 from redirector.adoption import Adopter
 from redirector.batches import MAX_FIELDS, NumberedBatch
-from redirector.counters import APPLIED
+from redirector.counters import APPLIED, PENDING
 from redirector.flusher import Flusher
 from redirector.recorder import Recorder
-from redirector.spool import survey
+from redirector.spool_files import spool_files
+from redirector.survey import survey
+from tests.permissions import allow, permissions_bind
 from tests.proxy import Fault, Proxy
 from tests.redirector import counting
 from tests.redirector.counting import connect
-from tests.redirector.disk import room_for
+from tests.redirector.disk import refuse_reading, room_for
 from tests.redis_server import RedisServer
 from tests.waiting import until
 from tracking.clicks import Audience
@@ -391,3 +394,131 @@ async def test_what_was_not_flushed_is_sent_again(redis: RedisServer, spool_dir:
         proxy.fault = Fault.NONE
         await all_in_redis(recorder)
         assert counted(redis) == {2: 1}
+
+
+async def test_a_spool_that_can_not_be_read_keeps_nobody_from_redis(
+    own_redis: RedisServer, spool_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Clicks go there again, and those on disk are counted once it can be read."""
+    async with recording(own_redis.url, spool_dir, commit_timeout=0.05) as recorder:
+        await click(recorder, 1)
+        own_redis.kill()
+        for _ in range(3):
+            await click(recorder, 2)
+        refuse_reading(recorder._spool)
+        await click(recorder, 3)
+        own_redis.start()
+        await all_in_redis(recorder)
+        await click(recorder, 4)
+        assert counted(own_redis) == {1: 1, 4: 1}
+        assert caplog.text.count("the spool can't be read") == 1
+        database = database_beside(spool_dir)
+        adopter = Adopter(connect(own_redis.url), database, spool_dir)
+        await adopter.adopt()
+        await adopter.close()
+        await database.close()
+        assert counted(own_redis) == {1: 1, 2: 3, 3: 1, 4: 1}
+
+
+async def test_a_click_under_way_goes_to_redis_when_the_spool_can_not_be_read(
+    own_redis: RedisServer, spool_dir: Path
+) -> None:
+    """It waits for the disk, which takes nothing more and gives nothing back; it counts once."""
+    async with recording(own_redis.url, spool_dir, commit_timeout=0.05) as recorder:
+        await click(recorder, 1)
+        own_redis.freeze()
+        await click(recorder, 1)
+        await click(recorder, 2)
+        refuse_reading(recorder._spool)
+        with room_for(0):
+            await click(recorder, 3)
+            own_redis.thaw()
+            await all_in_redis(recorder)
+            assert counted(own_redis) == {1: 2, 3: 1}
+        await click(recorder, 4)
+        assert counted(own_redis) == {1: 2, 3: 1, 4: 1}
+
+
+async def test_a_damaged_batch_keeps_nobody_from_redis(
+    own_redis: RedisServer, spool_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its clicks are lost, which the log says; the others count."""
+    async with recording(own_redis.url, spool_dir, commit_timeout=0.05) as recorder:
+        await click(recorder, 1)
+        own_redis.kill()
+        for campaign_id in (2, 3, 4):
+            await click(recorder, campaign_id)
+        [path] = spool_files(spool_dir)
+        path.write_bytes(path.read_bytes().replace(b'"3:', b'"5:'))
+        own_redis.start()
+        await all_in_redis(recorder)
+        await click(recorder, 6)
+        assert counted(own_redis) == {1: 1, 2: 1, 4: 1, 6: 1}
+    assert caplog.text.count("its 1 clicks are lost") == 1
+    assert caplog.text.count("Redis is away") == 1
+
+
+async def test_a_spool_that_can_not_be_deleted_keeps_nobody_from_redis(
+    own_redis: RedisServer, spool_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is used again in the next outage, and nothing in it counts twice."""
+    with permissions_bind():
+        async with recording(own_redis.url, spool_dir, commit_timeout=0.05) as recorder:
+            for outage in (1, 2, 3):
+                own_redis.kill()
+                await click(recorder, outage)
+                allow(spool_dir, 0o500)
+                own_redis.start()
+                await all_in_redis(recorder)
+                assert recorder.spooled_clicks == 0
+            assert len(survey(spool_dir).waiting) == 1
+        database = database_beside(spool_dir)
+        adopter = Adopter(connect(own_redis.url), database, spool_dir)
+        await adopter.adopt()
+        allow(spool_dir, 0o700)
+        await adopter.close()
+        await database.close()
+    assert counted(own_redis) == {1: 1, 2: 1, 3: 1}
+    assert "the empty spool can't be deleted" in caplog.text
+    assert caplog.text.count("Redis is away") == 3
+
+
+async def test_clicks_count_under_the_hour_they_were_made(
+    own_redis: RedisServer, spool_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though they wait in memory for hours, since neither Redis nor the disk takes them."""
+    now = 500_000 * 3600 + 3599.0
+    monkeypatch.setattr("redirector.recorder.time.time", lambda: now)
+    async with recording(own_redis.url, spool_dir, commit_timeout=0.05) as recorder:
+        own_redis.kill()
+        with room_for(0):
+            for hour in (500_000, 500_001, 500_002):
+                await until(lambda: recorder._hour == hour)  # noqa: B023 - waited for in this turn
+                await click(recorder, 1)
+                await click(recorder, 1)
+                now += 3600
+        own_redis.start()
+        await all_in_redis(recorder)
+    with own_redis.client() as client:
+        fields = {name.decode() for name in client.hgetall(PENDING)}
+    assert {f"1:{hour}:human" for hour in (500_000, 500_001, 500_002)} <= fields
+    assert counted(own_redis) == {1: 6}
+
+
+async def test_closing_does_not_wait_for_a_disk_that_hangs(
+    short_dir: Path, database: Database, spool_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever it is in the midst of; the process's end does not wait for it either."""
+    recorder = Recorder(connect(f"unix://{short_dir}/nobody.sock"), database, spool_dir, 0.01)
+    await recorder.start()
+    await click(recorder, 1)
+    goes_on = threading.Event()
+    hanging = asyncio.create_task(recorder._spool._thread.run(goes_on.wait))
+    waiting = asyncio.create_task(click(recorder, 1))
+    async with asyncio.timeout(15):
+        await recorder.close(0.01)
+    assert recorder._spool._thread._thread.daemon
+    assert "1 clicks were never stored" in caplog.text
+    waiting.cancel()
+    goes_on.set()
+    await hanging

@@ -15,10 +15,10 @@ from redirector.adoption import Adopter
 from redirector.counters import PENDING, SEALED
 from redirector.flusher import Flusher
 from redirector.recorder import Recorder
-from redirector.spool import survey
+from redirector.survey import survey
 from tests.proxy import Fault, Proxy
 from tests.redirector.counting import connect
-from tests.redirector.disk import room_for
+from tests.redirector.disk import refuse_reading, room_for
 from tests.redis_server import RedisServer
 from tests.waiting import until
 from tracking import campaigns, clicks
@@ -120,7 +120,7 @@ class Recording(RuleBasedStateMachine):
                 task.cancel()
             await asyncio.gather(*recorder._tasks, return_exceptions=True)
             await recorder._channel.close()
-            await recorder._spool.close()
+            await recorder._spool.close(10)
             self.answered += answered
             self.broken += visitors - answered
             self.recorders[writer] = await self.started()
@@ -134,6 +134,16 @@ class Recording(RuleBasedStateMachine):
             self.click(writer, visitors)
         self.proxy.fault = Fault.NONE
         self.runner.run(until(lambda: self.recorders[writer].unconfirmed_clicks == 0))
+
+    @rule(writer=writers, visitors=st.integers(1, 3))
+    def refuse_reading(self, writer: int, visitors: int) -> None:
+        """What waits on disk can't be read any more by the process that wrote it."""
+        self.server.freeze()
+        self.click(writer, visitors)
+        spooling = self.recorders[writer]._spool
+        if not spooling.empty:
+            refuse_reading(spooling)
+        self.server.thaw()
 
     @rule()
     def adopt(self) -> None:

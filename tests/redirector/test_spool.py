@@ -1,11 +1,17 @@
 """Clicks on disk: what was appended is read back, whatever happened to the file's end."""
 
+import os
+import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from redirector.batches import MAX_FIELDS, NumberedBatch, added_up
-from redirector.spool import Spool, survey, writers
+from redirector.spool import Spool
+from redirector.spool_files import spool_files, tidy, writers
+from redirector.spool_format import SpoolDiskError, SpoolError, UnreadableSpoolError
+from redirector.survey import survey
 from tests.redirector.disk import room_for
 
 WRITER = "0123456789abcdef" * 2
@@ -25,9 +31,15 @@ def written(directory: Path, batches: list[NumberedBatch]) -> Path:
     return directory / NAME
 
 
+def abandoned(directory: Path) -> list[Spool]:
+    """All that can be taken over."""
+    tidy(directory)
+    return [spool for path in spool_files(directory) if (spool := Spool.adopt(path)) is not None]
+
+
 def adopted(directory: Path) -> list[NumberedBatch]:
     """What an adopter finds; the spool is abandoned again."""
-    [spool] = Spool.adopt(directory, set())
+    [spool] = abandoned(directory)
     assert spool.writer == WRITER
     batches = spool.head()
     spool.close()
@@ -74,27 +86,95 @@ OTHER_FILES = {
 
 
 @pytest.mark.parametrize("content", OTHER_FILES.values(), ids=OTHER_FILES)
-def test_what_is_no_spool_is_left_alone(
-    tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A file that can't be read stays as it is, for a person to look at, and stops nothing."""
+def test_what_is_no_spool_is_left_alone(tmp_path: Path, content: bytes) -> None:
+    """A file that can't be read stays as it is, for a person to look at, and is nobody's."""
     (tmp_path / "a.spool").write_bytes(content)
-    written(tmp_path, BATCHES)
-    assert adopted(tmp_path) == BATCHES
+    for _ in range(2):
+        with pytest.raises(UnreadableSpoolError):
+            Spool.adopt(tmp_path / "a.spool")
     assert (tmp_path / "a.spool").read_bytes() == content
-    assert "a.spool is left alone" in caplog.text
+
+
+OBSTACLES: dict[str, Callable[[Path], object]] = {
+    "a pipe": os.mkfifo,
+    "a directory": Path.mkdir,
+    "a link": lambda path: path.symlink_to("/etc/hostname"),
+    "a link to nothing": lambda path: path.symlink_to("nothing"),
+    "a loop": lambda path: path.symlink_to(path),
+    "a socket": lambda path: os.mknod(path, stat.S_IFSOCK | 0o600),
+}
+
+
+@pytest.mark.parametrize("put", OBSTACLES.values(), ids=OBSTACLES)
+def test_what_is_no_file_holds_nobody_up(tmp_path: Path, put: Callable[[Path], object]) -> None:
+    """Whatever else is named like a spool is told apart at once, and followed nowhere."""
+    put(tmp_path / "a.spool")
+    written(tmp_path, BATCHES)
+    with pytest.raises(SpoolError):
+        Spool.adopt(tmp_path / "a.spool")
+    found = survey(tmp_path)
+    assert [waiting.writer for waiting in found.waiting] == [WRITER]
+    assert [path.name for path in found.unreadable] == ["a.spool"]
+
+
+def test_a_damaged_record_takes_none_along(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whichever byte of a record amid others is wrong but its length, the others are there."""
+    path = written(tmp_path, BATCHES)
+    whole = path.read_bytes()
+    start, end = (len(written(tmp_path / str(n), BATCHES[:n]).read_bytes()) for n in (1, 2))
+    for position in range(start + 4, end):
+        damaged = bytearray(whole)
+        damaged[position] ^= 0x04
+        path.write_bytes(damaged)
+        assert adopted(tmp_path) == [BATCHES[0], BATCHES[2]]
+        assert path.read_bytes() == damaged
+    assert "1 of its batches are lost" in caplog.text
+
+
+def test_a_record_that_is_damaged_later_takes_none_along(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The owner, too, leaves out what it can't read back, and says what that was."""
+    spool = Spool.create(tmp_path, WRITER)
+    for batch in BATCHES:
+        spool.append(batch, sent=False)
+    path = tmp_path / NAME
+    path.write_bytes(path.read_bytes().replace(b"4:500000:human", b"5:500000:human"))
+    assert spool.head() == [BATCHES[0], BATCHES[2]]
+    assert spool.clicks == BATCHES[0].clicks + BATCHES[2].clicks
+    assert f"batch 4 of the spool {NAME} was damaged on the disk: its 5 clicks" in caplog.text
+    spool.close()
+
+
+def test_a_spool_that_is_another_s_now_is_not_deleted(tmp_path: Path) -> None:
+    """What was put in its place stays there."""
+    spool = Spool.create(tmp_path, WRITER)
+    other = written(tmp_path / "other", BATCHES)
+    other.rename(tmp_path / NAME)
+    spool.remove()
+    assert adopted(tmp_path) == BATCHES
+
+
+def test_a_directory_that_is_none_is_the_disk_s_error(tmp_path: Path) -> None:
+    """Nobody takes it for Redis's."""
+    (tmp_path / "spool").touch()
+    for use in (survey, writers, tidy, spool_files, lambda path: Spool.create(path, WRITER)):
+        with pytest.raises(SpoolDiskError):
+            use(tmp_path / "spool")
 
 
 def test_a_living_owner_keeps_its_spool(tmp_path: Path) -> None:
     """Nobody adopts what is locked; of several adopters one gets what is not."""
     spool = Spool.create(tmp_path, WRITER)
     spool.append(BATCHES[0], sent=False)
-    assert list(Spool.adopt(tmp_path, set())) == []
+    assert abandoned(tmp_path) == []
     assert [waiting.owned for waiting in survey(tmp_path).waiting] == [True]
     spool.close()
-    first = list(Spool.adopt(tmp_path, set()))
+    first = abandoned(tmp_path)
     assert len(first) == 1
-    assert list(Spool.adopt(tmp_path, set())) == []
+    assert abandoned(tmp_path) == []
     first[0].close()
 
 
@@ -117,7 +197,7 @@ def test_a_full_disk_leaves_the_spool_as_it_was(tmp_path: Path) -> None:
     spool = Spool.create(tmp_path, WRITER)
     spool.append(BATCHES[0], sent=False)
     size = (tmp_path / NAME).stat().st_size
-    with room_for(size + 5), pytest.raises(OSError, match="File too large"):
+    with room_for(size + 5), pytest.raises(SpoolDiskError, match="File too large"):
         spool.append(BATCHES[1], sent=False)
     assert (tmp_path / NAME).stat().st_size == size
     spool.append(BATCHES[2], sent=False)
@@ -127,7 +207,7 @@ def test_a_full_disk_leaves_the_spool_as_it_was(tmp_path: Path) -> None:
 
 def test_a_spool_that_can_not_be_made_leaves_nothing(tmp_path: Path) -> None:
     """A disk that is full from the start."""
-    with room_for(0), pytest.raises(OSError, match="File too large"):
+    with room_for(0), pytest.raises(SpoolDiskError, match="File too large"):
         Spool.create(tmp_path, WRITER)
     assert list(tmp_path.iterdir()) == []
 
@@ -150,7 +230,7 @@ def test_a_long_outage_takes_no_more_disk_than_its_counters(tmp_path: Path) -> N
     # The first may be in Redis already: it is as it was.
     assert spool.head(1) == [NumberedBatch(1, {"7:500000:human": 5})]
     spool.close()
-    [spool] = Spool.adopt(tmp_path, set())
+    [spool] = abandoned(tmp_path)
     batches = spool.head(10**9)
     numbers = [batch.number for batch in batches]
     assert numbers == sorted(set(numbers))

@@ -1,12 +1,14 @@
-"""Tasks that a process can't do without."""
+"""Tasks that a process can't do without, and how they end."""
 
 import asyncio
 import logging
 import signal
 from collections.abc import Coroutine
-from contextlib import suppress
 
 logger = logging.getLogger(__name__)
+
+# A task that was told to end ends at once, unless it waits for a disk that hangs.
+_END_SECONDS = 2.0
 
 
 def start_vital(work: Coroutine[None, None, None]) -> asyncio.Task[None]:
@@ -20,11 +22,21 @@ def start_vital(work: Coroutine[None, None, None]) -> asyncio.Task[None]:
     return task
 
 
-async def cancel(task: asyncio.Task[None]) -> None:
-    """Ends a task and waits until it has."""
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+async def cancel(*tasks: asyncio.Task[None]) -> None:
+    """Ends tasks, and waits until they have, or for two seconds.
+
+    A failure of theirs is not raised: it was in the log when it happened, and who is stopping has
+    more to do.
+    """
+    for task in tasks:
+        task.cancel()
+    await finish(*tasks, at_most=_END_SECONDS)
+
+
+async def finish(*tasks: asyncio.Task[None], at_most: float) -> None:
+    """Waits until tasks have ended, however they do, or for so many seconds."""
+    if tasks:
+        await asyncio.wait(tasks, timeout=at_most)
 
 
 def _stop_process_on_failure(task: asyncio.Task[None]) -> None:

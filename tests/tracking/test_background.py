@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from redirector.background import cancel, start_vital
+from tracking.background import cancel, start_vital
 
 
 async def test_a_failure_stops_the_process(caplog: pytest.LogCaptureFixture) -> None:
