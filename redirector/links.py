@@ -88,7 +88,8 @@ class Links:
         """The link with this code, or None when there is none.
 
         Raises:
-            DatabaseUnavailableError: the link is not in the cache and SQL can't be asked.
+            DatabaseUnavailableError: the link is not in the cache and SQL can't be asked, or does
+                not answer in time.
         """
         link = self.cached(code)
         if link is not None or self._is_unknown(code):
@@ -141,24 +142,40 @@ class Links:
             await asyncio.sleep(_POLL_INTERVAL)
 
     async def _load(self) -> None:
-        while self._wanted:
-            codes = list(self._wanted)[:_CODES_PER_QUERY]
-            futures = {code: self._wanted.pop(code) for code in codes}
-            self._loading = dict(futures)
-            try:
-                found = {link.code: link for link in await find_links(self._database, codes)}
-            except DatabaseUnavailableError as error:
-                self.presence.lost(error)
-                for future in futures.values():
-                    _fail(future, error)
-            else:
-                for code, future in futures.items():
-                    link = found.get(code)
-                    if self._loading.get(code) is future:
-                        self._keep(code, link)
-                    future.set_result(link)
-            self._loading = {}
-        self._loader = None
+        """Asks SQL until nothing is wanted.
+
+        However it ends, and however a query does, whoever waits gets an answer, and the next who
+        asks begins afresh.
+        """
+        asked: dict[str, asyncio.Future[Link | None]] = {}
+        try:
+            while self._wanted:
+                codes = list(self._wanted)[:_CODES_PER_QUERY]
+                asked = {code: self._wanted.pop(code) for code in codes}
+                self._loading = dict(asked)
+                await self._answer(asked)
+        finally:
+            left = [*asked.values(), *self._wanted.values()]
+            self._loading, self._wanted, self._loader = {}, {}, None
+            for future in left:
+                _fail(future, DatabaseUnavailableError("nobody asks the database any more"))
+
+    async def _answer(self, futures: dict[str, asyncio.Future[Link | None]]) -> None:
+        """Answers those who wait for these codes, by what one query says."""
+        try:
+            found = {link.code: link for link in await find_links(self._database, list(futures))}
+            for code, future in futures.items():
+                link = found.get(code)
+                if self._loading.get(code) is future:
+                    self._keep(code, link)
+                future.set_result(link)
+        except Exception as error:
+            if not isinstance(error, DatabaseUnavailableError):
+                logger.exception("links can't be looked up")
+                error = DatabaseUnavailableError(str(error))
+            self.presence.lost(error)
+            for future in futures.values():
+                _fail(future, error)
 
     def _keep(self, code: str, link: Link | None) -> None:
         if link is None:
@@ -215,5 +232,6 @@ class Links:
 
 
 def _fail(future: asyncio.Future[Link | None], error: Exception) -> None:
-    future.set_exception(error)
-    future.exception()  # it is no surprise when nobody waits any more
+    if not future.done():
+        future.set_exception(error)
+        future.exception()  # it is no surprise when nobody waits any more

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from redirector.background import cancel, start_vital
 from redirector.links import CHANGES_PER_READ, Links
+from tests.locking import execute
 from tests.redirector.lookups import WatchedDatabase
 from tests.waiting import until
 from tracking import campaigns
+from tracking.background import cancel, start_vital
 from tracking.database import Database
 from tracking.errors import DatabaseUnavailableError
 from tracking.organizers import Event, ensure_event
@@ -213,6 +214,49 @@ async def test_who_was_blind_starts_afresh(
         await links.find("news1")
         monkeypatch.setattr("redirector.links._MAX_BLIND_SECONDS", -1)
         await until(lambda: links.cached("news1") is None)
+
+
+async def test_whatever_goes_wrong_everyone_gets_an_answer(
+    counting: WatchedDatabase,
+    database: Database,
+    event: Event,
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A row that makes no sense fails those who asked with it; the next query is a fresh one."""
+    await make(database, event, "news1", "news2")
+    links = Links(counting, 10)
+    file = settings.data_dir / "waymark.db"
+    await execute(file, "UPDATE organizers SET slug = CAST('acme' AS BLOB)")
+    asked = [asyncio.create_task(links.find(code)) for code in ("news1", "news1", "news2")]
+    async with asyncio.timeout(20):
+        await asyncio.wait(asked)
+    assert [type(task.exception()) for task in asked] == [DatabaseUnavailableError] * 3
+    assert caplog.text.count("links can't be looked up") == 1
+    await execute(file, "UPDATE organizers SET slug = 'acme'")
+    async with asyncio.timeout(20):
+        assert await links.find("news1") is not None
+
+
+async def test_who_waits_for_a_query_that_is_ended_gets_an_answer(
+    counting: WatchedDatabase, database: Database, event: Event
+) -> None:
+    """Those it asked for and those who came later, forgotten links too; then all is as before."""
+    await make(database, event, "news1", "news2")
+    links = Links(counting, 10)
+    counting.hold()
+    asked = [asyncio.create_task(links.find("news1"))]
+    await until(lambda: counting.lookups == 1)
+    links.forget("news1")
+    asked.append(asyncio.create_task(links.find("news2")))
+    await asyncio.sleep(0)
+    assert links._loader is not None
+    links._loader.cancel()
+    async with asyncio.timeout(20):
+        await asyncio.wait(asked)
+    assert [type(task.exception()) for task in asked] == [DatabaseUnavailableError] * 2
+    counting.let()
+    assert await links.find("news1") is not None
 
 
 async def test_one_visitor_leaving_lets_the_others_wait(
