@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from redirector import counters
 from redirector.counters import APPLIED, PENDING, SEALED, flushing
-from redirector.spool import Waiting
+from redirector.survey import Waiting
 from tracking import clicks
 from tracking.database import Database
 

@@ -400,7 +400,7 @@ async def test_a_spool_that_can_not_be_read_keeps_nobody_from_redis(
     own_redis: RedisServer, spool_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Clicks go there again, and those on disk are counted once it can be read."""
-    async with recording(own_redis.url, spool_dir, commit_timeout=0.05) as recorder:
+    async with recording(own_redis.url, spool_dir, commit_timeout=5) as recorder:
         await click(recorder, 1)
         own_redis.kill()
         for _ in range(3):
@@ -426,6 +426,7 @@ async def test_a_click_under_way_goes_to_redis_when_the_spool_can_not_be_read(
     """It waits for the disk, which takes nothing more and gives nothing back; it counts once."""
     async with recording(own_redis.url, spool_dir, commit_timeout=0.05) as recorder:
         await click(recorder, 1)
+        await all_in_redis(recorder)
         own_redis.freeze()
         await click(recorder, 1)
         await click(recorder, 2)
@@ -443,7 +444,7 @@ async def test_a_damaged_batch_keeps_nobody_from_redis(
     own_redis: RedisServer, spool_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its clicks are lost, which the log says; the others count."""
-    async with recording(own_redis.url, spool_dir, commit_timeout=0.05) as recorder:
+    async with recording(own_redis.url, spool_dir, commit_timeout=5) as recorder:
         await click(recorder, 1)
         own_redis.kill()
         for campaign_id in (2, 3, 4):
@@ -463,7 +464,7 @@ async def test_a_spool_that_can_not_be_deleted_keeps_nobody_from_redis(
 ) -> None:
     """It is used again in the next outage, and nothing in it counts twice."""
     with permissions_bind():
-        async with recording(own_redis.url, spool_dir, commit_timeout=0.05) as recorder:
+        async with recording(own_redis.url, spool_dir, commit_timeout=5) as recorder:
             for outage in (1, 2, 3):
                 own_redis.kill()
                 await click(recorder, outage)
@@ -489,7 +490,7 @@ async def test_clicks_count_under_the_hour_they_were_made(
     """Though they wait in memory for hours, since neither Redis nor the disk takes them."""
     now = 500_000 * 3600 + 3599.0
     monkeypatch.setattr("redirector.recorder.time.time", lambda: now)
-    async with recording(own_redis.url, spool_dir, commit_timeout=0.05) as recorder:
+    async with recording(own_redis.url, spool_dir, commit_timeout=5) as recorder:
         own_redis.kill()
         with room_for(0):
             for hour in (500_000, 500_001, 500_002):
