@@ -1,5 +1,7 @@
 """A real Chromium, as a person has it."""
 
+import re
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
@@ -20,20 +22,10 @@ _FLAGS = [
 
 
 class Chromium:
-    """A running browser.
-
-    Attributes:
-        user_agent: what it says with a screen. Without one it calls itself HeadlessChrome, which
-            is a crawler.
-    """
+    """A running browser."""
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
-        major = browser.version.split(".")[0]
-        self.user_agent = (
-            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
-            f"Chrome/{major}.0.0.0 Safari/537.36"
-        )
 
     @asynccontextmanager
     async def page(
@@ -41,9 +33,7 @@ class Chromium:
     ) -> AsyncIterator[Page]:
         """A window of its own, with nothing in its caches."""
         context = await self._browser.new_context(
-            user_agent=self.user_agent,
-            viewport={"width": width, "height": 700},
-            color_scheme=scheme,
+            viewport={"width": width, "height": 700}, color_scheme=scheme
         )
         try:
             yield await context.new_page()
@@ -51,11 +41,25 @@ class Chromium:
             await context.close()
 
 
+def user_agent() -> str:
+    """What it says with a screen. Without one it calls itself HeadlessChrome, which is a crawler.
+
+    It is said from its start: a page that is told another later is not prerendered.
+    """
+    version = subprocess.run([EXECUTABLE, "--version"], check=True, capture_output=True, text=True)
+    [major] = re.findall(r" (\d+)\.", version.stdout)[:1]
+    return (
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+        f"Chrome/{major}.0.0.0 Safari/537.36"
+    )
+
+
 @asynccontextmanager
 async def running_chromium() -> AsyncIterator[Chromium]:
     """Starts one, and ends it."""
+    flags = [*_FLAGS, f"--user-agent={user_agent()}"]
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=EXECUTABLE, args=_FLAGS)
+        browser = await playwright.chromium.launch(executable_path=EXECUTABLE, args=flags)
         try:
             yield Chromium(browser)
         finally:

@@ -1,0 +1,136 @@
+"""A real browser that looks ahead: the person who clicks lands in the shop and counts, once."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import pytest
+from playwright.async_api import Page
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from redirector.app import create_app
+from redirector.protocol import Protocol
+from tests.browsing import Chromium
+from tests.redirector.counting import counted
+from tests.redis_server import RedisServer
+from tests.serving import serving
+from tests.waiting import until
+from tracking import campaigns
+from tracking.database import Database
+from tracking.organizers import ensure_event
+from tracking.settings import Settings
+
+LINK = "/acme/summer/c/news1/"
+
+
+def rules(action: str, eagerness: str) -> str:
+    """Speculation rules for the link."""
+    rule = {"source": "list", "urls": [LINK], "eagerness": eagerness}
+    return f'<script type="speculationrules">{json.dumps({action: [rule]})}</script>'
+
+
+HEADS = {
+    "nothing": "",
+    "prefetch at the press": rules("prefetch", "conservative"),
+    "prefetch at once": rules("prefetch", "immediate"),
+    "prerender at the press": rules("prerender", "conservative"),
+    "prerender at once": rules("prerender", "immediate"),
+    "link rel=prefetch": f'<link rel="prefetch" href="{LINK}">',
+    "link rel=prefetch as a document": f'<link rel="prefetch" as="document" href="{LINK}">',
+}
+EMBEDDED = (
+    f'<img src="{LINK}"><iframe src="{LINK}"></iframe>'
+    f'<script>fetch("{LINK}", {{mode: "no-cors"}}).catch(() => 0)</script>'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Newsletter:
+    """A redirector, a page on its host with a link, and a shop where that leads."""
+
+    origin: str
+    shop: str
+    redis: RedisServer
+
+    def clicks(self) -> dict[str, int]:
+        """What was counted, by audience."""
+        return {audience.value: clicks for (_, audience), clicks in counted(self.redis).items()}
+
+
+async def newsletter_page(request: Request) -> Response:
+    """The page: what its head holds, the query names."""
+    head = {**HEADS, "embedded": EMBEDDED}[request.query_params["head"]]
+    return HTMLResponse(
+        f"<!doctype html><title>Newsletter</title>{head}"
+        f'<a href="{LINK}" style="display:block;font-size:40px">Tickets</a>',
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+async def shop_page(request: Request) -> Response:
+    """The shop, for every path."""
+    return HTMLResponse("<!doctype html><title>Shop</title><h1>Tickets</h1>")
+
+
+@pytest.fixture
+async def newsletter(
+    settings: Settings, database: Database, redis: RedisServer
+) -> AsyncIterator[Newsletter]:
+    """Both servers at work, with one campaign that leads to the shop."""
+    shop_app = Starlette(routes=[Route("/{path:path}", shop_page)])
+    app = create_app(settings.model_copy(update={"redis_url": redis.url, "commit_timeout": 30}))
+    app.router.routes.insert(0, Route("/newsletter", newsletter_page))
+    async with AsyncExitStack() as stack:
+        shop = await stack.enter_async_context(serving(shop_app))
+        async with database.write() as connection:
+            event = await ensure_event(connection, "acme", "summer")
+            await campaigns.create(
+                connection, event.id, code="news1", description="News", external_target=shop
+            )
+        origin = await stack.enter_async_context(serving(app, Protocol))
+        yield Newsletter(origin, shop, redis)
+
+
+async def press(page: Page, newsletter: Newsletter, *, looks_ahead: bool) -> None:
+    """A mouse press on the link; it is let go when the browser has looked ahead, if it does."""
+    box = await page.locator("a").bounding_box()
+    assert box is not None
+    await page.mouse.move(box["x"] + 20, box["y"] + 20)
+    await page.mouse.down()
+    if looks_ahead:
+        await until(lambda: newsletter.clicks().get("prefetch", 0) > 0)
+    await page.mouse.up()
+
+
+@pytest.mark.parametrize("head", HEADS)
+async def test_a_person_s_click_counts_once(
+    chromium: Chromium, newsletter: Newsletter, head: str
+) -> None:
+    """However the browser looks ahead: 503 then, and the 302 when the person clicks."""
+    looks_ahead = head != "nothing"
+    async with chromium.page() as page:
+        await page.goto(f"{newsletter.origin}/newsletter?head={head}")
+        await press(page, newsletter, looks_ahead=looks_ahead)
+        await page.wait_for_url(f"{newsletter.shop}/**")
+        assert await page.title() == "Shop"
+        clicks = newsletter.clicks()
+        assert clicks.pop("human") == 1
+        assert clicks.keys() == ({"prefetch"} if looks_ahead else set())
+
+
+async def test_a_page_that_embeds_the_link_is_counted_apart(
+    chromium: Chromium, newsletter: Newsletter
+) -> None:
+    """Images, frames and fetch() are no clicks; a person who clicks in a frame is a person."""
+    async with chromium.page() as page:
+        # By its own HTML: what a test evaluates counts as what a person does.
+        await page.goto(f"{newsletter.origin}/newsletter?head=embedded")
+        await until(lambda: newsletter.clicks() == {"embedded": 3})
+        framed = f"{newsletter.origin}/newsletter?head=nothing"
+        await page.set_content(f'<iframe src="{framed}" width="600" height="300"></iframe>')
+        await page.frame_locator("iframe").locator("a").click()
+        await until(lambda: newsletter.clicks() == {"embedded": 3, "human": 1})
