@@ -35,13 +35,12 @@ def ascii_host(host: str) -> str:
             raise ValueError("a zone has no meaning elsewhere")
         IPv6Address(host[1:-1])
         return host
+    # Browsers take ASCII names as they are, encoded labels too, whatever those stand for.
     remapped = host if host.isascii() else idna.uts46_remap(host, std3_rules=False)
     labels = remapped.removesuffix(".").split(".")
-    decoded = [_decoded(label) for label in labels]
-    if not host.isascii() or decoded != labels:
-        _check_valid(decoded)
-        if not host.isascii():
-            labels = [_encoded(label) for label in labels]
+    if not host.isascii():
+        _check_valid([_decoded(label) for label in labels])
+        labels = [_encoded(label) for label in labels]
     for label in labels:
         if not 0 < len(label) <= _MAX_LABEL or _NO_HOST.search(label):
             raise ValueError("not a host that can be looked up")
@@ -73,11 +72,10 @@ def _encoded(label: str) -> str:
 
 def _decoded(label: str) -> str:
     """What a label in punycode stands for, which must be what is encoded so; or the label."""
-    small = label.lower()
-    if not small.startswith(_ACE_PREFIX):
+    if not label.startswith(_ACE_PREFIX):
         return label
-    decoded = small.removeprefix(_ACE_PREFIX).encode().decode("punycode")
-    if idna.uts46_remap(decoded, std3_rules=False) != decoded or _encoded(decoded) != small:
+    decoded = label.removeprefix(_ACE_PREFIX).encode().decode("punycode")
+    if idna.uts46_remap(decoded, std3_rules=False) != decoded or _encoded(decoded) != label:
         raise ValueError("not an encoded label")
     return decoded
 

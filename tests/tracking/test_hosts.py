@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.browsing import Chromium
 from tracking.hosts import ascii_host, canonical_host
 
 SAME = {
@@ -17,9 +18,11 @@ SAME = {
     "punycode in capitals": "XN--KSE-QLA.example",
     "punycode of an emoji": "xn--53h.example",
     "punycode of a joiner where it belongs": "xn--mgba3gch31f060k.example",
+    "punycode of nothing": "xn--.example",
+    "punycode that ends early": "xn--a.example",
     "IPv4": "192.0.2.1",
     "IPv6": "[2001:DB8::1]",
-    "IPv6 with IPv4 in it": "[::ffff:192.0.2.1]",
+    "IPv6 with IPv4 in it": "[::ffff:c000:201]",
     "longest label": f"{'a' * 63}.example",
 }
 
@@ -76,11 +79,10 @@ NONE = {
     "right-to-left mixed": "\u05d3a\u05d5.example",
     "a digit first beside right-to-left": "1.\u05d3\u05d5.example",
     "a joiner that joins nothing": "a\u200db.example",
-    "punycode of nothing": "xn--.example",
-    "punycode of ASCII": "xn--shop-.example",
-    "punycode of capitals": "xn--KSE-PJA.example",
+    "punycode of ASCII, beside an umlaut": "\u00fc.xn--shop-.example",
+    "punycode of capitals, beside an umlaut": "\u00fc.xn--KSE-PJA.example",
+    "punycode that ends early, beside an umlaut": "\u00fc.xn--a.example",
     "no punycode": "xn--\u00fc.example",
-    "punycode that ends early": "xn--a.example",
     "half an IPv6 address": "[::1",
     "no IPv6 address": "[shop]",
     "IPv6 with a zone": "[fe80::1%eth0]",
@@ -93,6 +95,21 @@ def test_what_no_browser_could_look_up_is_an_error(host: str) -> None:
     """A ValueError, whatever is wrong."""
     with pytest.raises(ValueError):  # noqa: PT011 - the caller has words of its own
         ascii_host(host)
+
+
+async def test_chromium_agrees(chromium: Chromium) -> None:
+    """What it makes of the same hosts, but that it does not look at the length of labels."""
+    hosts = {**{host: host for host in SAME.values()}, **dict(ENCODED.values())}
+    refused = [host for host in NONE.values() if not host.isascii() and len(host) < 64]
+    async with chromium.page() as page:
+        shown = await page.evaluate(
+            """hosts => hosts.map(host => {
+                try { return new URL(`http://${host}/`).hostname } catch { return null }
+            })""",
+            [*hosts, *refused],
+        )
+    expected = [form.lower() for form in hosts.values()]
+    assert shown == expected + [None] * len(refused)
 
 
 @given(st.text(max_size=20) | st.from_regex("xn--[a-z0-9-]{0,10}", fullmatch=True))
