@@ -85,14 +85,12 @@ def create_app(settings: Settings) -> Starlette:
         await recorder.close(_CLOSE_SECONDS)
         await database.close()
 
-    return Starlette(
-        routes=[
-            Route("/healthz", _AnyMethod(health)),
-            Route("/", _AnyMethod(home)),
-            Route("/{path:path}", _AnyMethod(follow_link)),
-        ],
-        lifespan=lifespan,
-    )
+    routes = [Route("/healthz", _AnyMethod(health)), Route("/", _AnyMethod(home))]
+    app = Starlette(routes=routes, lifespan=lifespan)
+    # No route's pattern takes a path with line ends, and there are links with some behind them.
+    app.router.default = _AnyMethod(follow_link)
+    app.router.redirect_slashes = False
+    return app
 
 
 class _AnyMethod:
