@@ -62,7 +62,7 @@ async def create(request: Request, access: Authorized, id: str) -> Response:
         # A campaign that does not exist is reported before anything in the body.
         await _require_campaign(transaction, event_id, campaign_id)
     model = validated(OrderFields, await read_body(request))
-    async with writing(request) as write:
+    async with writing(request, access) as write:
         await _require_campaign(write.transaction, event_id, campaign_id)
         order, is_new = await orders.attribute(write.transaction, event_id, campaign_id, model.code)
         return write.answer(JSONResponse(asdict(order), 201 if is_new else 200))
@@ -71,7 +71,7 @@ async def create(request: Request, access: Authorized, id: str) -> Response:
 async def delete(request: Request, access: Authorized, id: str, code: str) -> Response:
     """Takes an order back."""
     event_id, campaign_id = access.event.id, read_id(id)
-    async with writing(request) as write:
+    async with writing(request, access) as write:
         await _require_campaign(write.transaction, event_id, campaign_id)
         # Nothing that is no code may become one: upper() makes SS of ß.
         if not orders.CODE.fullmatch(code) or not await orders.remove(

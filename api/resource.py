@@ -144,7 +144,7 @@ class Endpoints(Generic[Item]):
 
     async def create(self, request: Request, access: Authorized) -> Response:
         model = await self._read(request, self._resource.write_model)
-        async with writing(request) as write:
+        async with writing(request, access) as write:
             item = await self._store.create(write.transaction, access.event.id, **dict(model))
             return write.answer(JSONResponse(asdict(item), status_code=201))
 
@@ -164,7 +164,7 @@ class Endpoints(Generic[Item]):
 
     async def delete(self, request: Request, access: Authorized, id: str) -> Response:
         number = read_id(id)
-        async with writing(request) as write:
+        async with writing(request, access) as write:
             if not await self._store.remove(write.transaction, access.event.id, number):
                 raise self._resource.missing()
             return write.answer(Response(status_code=204))
@@ -202,7 +202,7 @@ class Endpoints(Generic[Item]):
         model = await self._read(request, write_model, number)
         unsent = kept - model.model_fields_set
         values = {name: value for name, value in model if name not in unsent}
-        async with writing(request) as write:
+        async with writing(request, access) as write:
             changed = await self._store.change(write.transaction, access.event.id, number, values)
             if changed is None:
                 raise self._resource.missing()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.auth import Access
 from api.idempotency import keep_written
 from api.state import database_of
 from tracking.database import Transaction
@@ -31,16 +32,20 @@ class Writing:
 
 
 @asynccontextmanager
-async def writing(request: Request) -> AsyncIterator[Writing]:
+async def writing(request: Request, access: Access) -> AsyncIterator[Writing]:
     """Begins a write; at its end its answer is kept for the request's key, and all is committed.
 
     An exception takes everything back.
+
+    Args:
+        access: whose write it is, for the log of changes.
 
     Raises:
         KeyClaimedError: another request has the key now, and nothing was written.
         DatabaseUnavailableError: SQL can't be used now.
     """
-    async with database_of(request).write() as transaction:
+    by = f"{access.event.organizer}/{access.event.slug}, token {access.token.id}"
+    async with database_of(request).write(by) as transaction:
         write = Writing(transaction)
         yield write
         assert write.response is not None

@@ -1,6 +1,7 @@
 """The `waymark` command, with what looks at clicks on their way."""
 
 import asyncio
+import logging
 
 import typer
 from redis.asyncio import Redis
@@ -14,7 +15,7 @@ from tracking.audit import Audit, recount
 from tracking.cli import NAME, app, on_database, table
 from tracking.data_dir import keep_private
 from tracking.database import Database
-from tracking.process import EXIT_FAILURE, reported_errors
+from tracking.process import EXIT_FAILURE, configure_logging, reported_errors
 from tracking.settings import Settings
 
 
@@ -56,6 +57,7 @@ def audit() -> None:
 def main() -> None:
     """What the `waymark` script calls."""
     keep_private()
+    configure_logging(logging.WARNING)
     app(prog_name=NAME)
 
 

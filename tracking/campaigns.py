@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, delete, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tracking import clicks, marks, tallies
+from tracking import changelog, clicks, marks, tallies
 from tracking.database import Database, Lookup, upsert
 from tracking.errors import DuplicateCodeError
 from tracking.search import contains, searchable
@@ -159,6 +159,9 @@ async def create(
             await _note_text(connection, event_id, made)
             await _note_change(connection, drawn)
             await marks.note_write(connection, event_id)
+            changelog.note(
+                connection, f"made {_named(event_id, made)}, target {made.external_target!r}"
+            )
             return made
         if code is not None:
             raise DuplicateCodeError(code)
@@ -188,6 +191,11 @@ async def change(
     await _note_text(connection, event_id, after)
     await _note_change(connection, before.code)
     await marks.note_write(connection, event_id)
+    changelog.note(
+        connection,
+        f"changed {_named(event_id, before)}, target {before.external_target!r}: now "
+        f"code {after.code!r}, target {after.external_target!r}",
+    )
     return after
 
 
@@ -201,7 +209,14 @@ async def remove(connection: AsyncConnection, event_id: int, id: int) -> bool:
     await tallies.add(connection, event_id, Kind.CAMPAIGN, -1)
     await _note_change(connection, campaign.code)
     await marks.note_write(connection, event_id)
+    changelog.note(
+        connection, f"deleted {_named(event_id, campaign)}, target {campaign.external_target!r}"
+    )
     return True
+
+
+def _named(event_id: int, campaign: Campaign) -> str:
+    return f"campaign {campaign.id} of event {event_id}, code {campaign.code!r}"
 
 
 async def is_taken(connection: AsyncConnection, code: str, *, but: int | None = None) -> bool:

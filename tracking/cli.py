@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -119,7 +120,7 @@ def create_event(
     async def work(database: Database) -> organizers.Event:
         if shop_url:
             check_leads_away(shop_url, Settings.load().public_origin)
-        async with database.write() as connection:
+        async with database.write(by=_operator()) as connection:
             return await organizers.ensure_event(
                 connection,
                 organizer,
@@ -166,7 +167,7 @@ def create_token(
     """Make a token and print it: it can't be shown again."""
 
     async def work(database: Database) -> str:
-        async with database.write() as connection:
+        async with database.write(by=_operator()) as connection:
             organizer_id = await _organizer_id(connection, organizer)
             return await tokens.create(
                 connection,
@@ -202,7 +203,7 @@ def revoke_token(
     """End a token at once."""
 
     async def work(database: Database) -> None:
-        async with database.write() as connection:
+        async with database.write(by=_operator()) as connection:
             if not await tokens.revoke(connection, id):
                 raise UnknownNameError(f"there is no token {id}")
 
@@ -264,6 +265,10 @@ async def _on_database(
         return await work(database)
     finally:
         await database.close()
+
+
+def _operator() -> str:
+    return f"command line of user {os.getuid()}"
 
 
 async def _organizer_id(connection: AsyncConnection, slug: str) -> int:

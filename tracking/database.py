@@ -22,7 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from tracking import driver, schema
+from tracking import changelog, driver, schema
 from tracking.errors import (
     DatabaseBusyError,
     DatabaseUnavailableError,
@@ -137,8 +137,11 @@ class Database:
                     raise
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
+    async def write(self, by: str = changelog.SOMEBODY) -> AsyncIterator[AsyncConnection]:
         """A write transaction: committed at the end, rolled back when an exception leaves it.
+
+        Args:
+            by: who writes, in words, for the log of changes.
 
         Raises:
             DatabaseBusyError: it stayed locked for the whole time-out.
@@ -146,7 +149,9 @@ class Database:
         """
         with _translated_errors():
             async with self._writer.begin() as connection:
-                yield connection
+                with changelog.collected(connection) as notes:
+                    yield connection
+        changelog.tell(by, notes)
 
     @asynccontextmanager
     async def write_if_idle(self) -> AsyncIterator[AsyncConnection]:

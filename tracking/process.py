@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tracking import data_dir
+from tracking import changelog, data_dir
 from tracking.database import Database
 from tracking.errors import DatabaseUnavailableError, WaymarkError
 from tracking.settings import Settings, SettingsError
@@ -20,10 +20,15 @@ EXIT_FAILURE = 1
 EXIT_WRONG_SETTING = 2
 
 
-def configure_logging() -> None:
-    """Sends the log to standard error, one line a record, libraries' chatter left out."""
+def configure_logging(level: int = logging.INFO) -> None:
+    """Sends the log to standard error, one line a record, libraries' chatter left out.
+
+    Args:
+        level: of what is written at least; changes of campaigns and tokens always are.
+    """
+    changelog.logger.setLevel(logging.INFO)
     logging.basicConfig(
-        level=logging.INFO,
+        level=level,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )

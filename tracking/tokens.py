@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from sqlalchemy import RowMapping, bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tracking import changelog
 from tracking.database import upsert
+from tracking.moments import shown
 from tracking.organizers import Event
 from tracking.tables import events, organizers, token_events, token_uses, tokens
 
@@ -111,6 +113,7 @@ async def create(
     if event_ids:
         rows = [{"token_id": token_id, "event_id": event_id} for event_id in set(event_ids)]
         await connection.execute(insert(token_events), rows)
+    changelog.note(connection, f"made {await _named(connection, token_id)}")
     return secret
 
 
@@ -142,7 +145,20 @@ async def revoke(connection: AsyncConnection, token_id: int) -> bool:
         .where(tokens.c.id == token_id)
         .values(revoked_at=func.coalesce(tokens.c.revoked_at, time.time()))
     )
-    return (await connection.execute(statement)).rowcount > 0
+    if (await connection.execute(statement)).rowcount == 0:
+        return False
+    changelog.note(connection, f"revoked {await _named(connection, token_id)}")
+    return True
+
+
+async def _named(connection: AsyncConnection, token_id: int) -> str:
+    """A token in the log: which, whose, and for what."""
+    query = _TOKENS.where(tokens.c.id == token_id)
+    token = _token((await connection.execute(query)).mappings().one())
+    covered = "all events" if token.all_events else f"events {', '.join(token.events)}"
+    access = "read-only" if token.read_only else "read-write"
+    end = "" if token.expires_at is None else f", until {shown(token.expires_at)}"
+    return f"token {token.id} {token.name!r} of {token.organizer}: {covered}, {access}{end}"
 
 
 async def note_use(connection: AsyncConnection, token_id: int, used_at: float) -> None:

@@ -585,3 +585,45 @@ def test_the_module_is_a_program(
     lines = ended.stderr.splitlines()
     assert len(lines) == len(err)
     assert all(line.startswith(start) for line, start in zip(lines, err, strict=True))
+
+
+@pytest.mark.usefixtures("summer")
+def test_writes_of_tokens_are_logged(waymark: Waymark, caplog: pytest.LogCaptureFixture) -> None:
+    """Which, whose and for what, and who did it; never the token, nor anything for a list."""
+
+    def taken() -> list[str]:
+        lines = [each.getMessage() for each in caplog.records if each.name == "tracking.changelog"]
+        caplog.clear()
+        return lines
+
+    who = f"command line of user {os.getuid()}: "
+    created = waymark("token", "create", "acme", "--name", "shop")
+    assert taken() == [f"{who}made token 1 'shop' of acme: all events, read-write"]
+    scope = ("--event", "summer", "--read-only", "--expires", "2099-12-31")
+    waymark("token", "create", "acme", *scope)
+    end = "2100-01-01T00:00:00Z"
+    assert taken() == [f"{who}made token 2 '' of acme: events summer, read-only, until {end}"]
+    waymark("token", "revoke", "1")
+    assert taken() == [f"{who}revoked token 1 'shop' of acme: all events, read-write"]
+    assert waymark("token", "revoke", "99").status == 1
+    assert created.out.strip() not in waymark("token", "list", "acme").out
+    assert taken() == []
+
+
+def test_the_log_of_changes_is_on_standard_error(settings: Settings) -> None:
+    """Of what a command does nothing else is, and standard output has the token alone."""
+    for arguments in (["event", "create", "acme", "summer"], ["token", "create", "acme"]):
+        command = [sys.executable, "-m", "redirector.cli", *arguments]
+        ended = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "DATA_DIR": str(settings.data_dir)},
+        )
+    assert re.fullmatch(r"[0-9a-f]{64}\n", ended.stdout)
+    assert re.fullmatch(
+        rf".* INFO tracking\.changelog: command line of user {os.getuid()}: "
+        r"made token 1 '' of acme: all events, read-write\n",
+        ended.stderr,
+    )

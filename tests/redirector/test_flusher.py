@@ -50,9 +50,9 @@ class CrashingDatabase(Database):
     """A database whose process ends before each commit."""
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
+    async def write(self, by: str = "a test") -> AsyncIterator[AsyncConnection]:
         """Does all that a write does, but never commits."""
-        async with super().write() as connection:
+        async with super().write(by) as connection:
             yield connection
             raise CrashError
 
