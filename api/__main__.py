@@ -6,6 +6,7 @@ import uvicorn
 
 from api.app import create_app
 from serving import server
+from serving.files import connection_limit
 from tracking import process
 from tracking.settings import Settings
 from tracking.urls import http_origin
@@ -25,7 +26,11 @@ def main(settings: Settings) -> None:
     listener = process.listen(settings.host, settings.api_port, "API_PORT")
     process.prepare_database(settings)
     server.bound(listener)
-    config = server.configure(create_app(settings), grace=_GRACE)
+    config = server.configure(
+        create_app(settings),
+        grace=_GRACE,
+        max_connections=connection_limit(settings.max_connections),
+    )
     config.date_header = False  # api/headers.py has one that agrees with what else is answered
     process.ignore_stop_signals()
     logger.info("listening on %s", http_origin(settings.host, settings.api_port))

@@ -7,7 +7,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from api.lingering import LingeringResponse
 from tracking.errors import (
     DatabaseUnavailableError,
     DuplicateCodeError,
@@ -91,8 +90,7 @@ def answer(error: Exception) -> Response:
     if isinstance(error, ClientDisconnect):
         return Response(status_code=400)  # nobody is there to read it
     worded = _worded(error)
-    kind = LingeringResponse if worded.status == 413 else JSONResponse
-    return kind(worded.body, worded.status, worded.headers)
+    return JSONResponse(worded.body, worded.status, worded.headers)
 
 
 def _worded(error: Exception) -> ApiError:

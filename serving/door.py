@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import math
+import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Set
 from typing import Any, Final, Protocol
 
 logger = logging.getLogger(__name__)
@@ -16,6 +18,10 @@ _STATE_KEY: Final = "door"
 _MAKES_ROOM: Final = 16
 
 _SECONDS_BETWEEN_LINES: Final = 60.0
+
+# When no file can be opened, uvloop accepts and closes what comes, and tells nobody: so somebody
+# has to look.
+_SECONDS_BETWEEN_LOOKS: Final = 1.0
 
 
 class Guest(Protocol):
@@ -40,7 +46,8 @@ class Door:
         self._limit = limit
         self._loop = loop
         self._happened: Counter[str] = Counter()
-        self._timer: asyncio.TimerHandle | None = None
+        self._line: asyncio.TimerHandle | None = None
+        self._look: asyncio.TimerHandle | None = None
 
     @classmethod
     def of(
@@ -52,38 +59,50 @@ class Door:
             door = state[_STATE_KEY] = cls(limit, loop)
         return door
 
-    def enter(self, guest: Guest, guests: Iterable[Guest]) -> bool:
+    def enter(self, guest: Guest, guests: Set[Guest]) -> bool:
         """Whether a connection may stay, which is among `guests` already."""
-        if self._limit is None:
+        if self._look is None:
+            self._look = self._loop.call_later(_SECONDS_BETWEEN_LOOKS, self._look_for_files, guests)
+        if self._limit is None or len(guests) <= self._limit:
             return True
-        everyone = list(guests)
-        if len(everyone) <= self._limit:
+        if number := self._make_room(guests - {guest}):
+            self.note(f"closed while idle, since {self._limit} are open (MAX_CONNECTIONS)", number)
             return True
-        patient = [
-            (patience, other)
-            for other in everyone
-            if other is not guest and (patience := other.patience()) is not None
-        ]
-        if not patient:
-            self.note(f"refused: all {self._limit} connections are at work (MAX_CONNECTIONS)")
-            return False
-        patient.sort(key=lambda pair: pair[0])
-        for _, other in patient[: max(1, len(patient) // _MAKES_ROOM)]:
-            self.note(f"closed while idle, for others: {self._limit} are open (MAX_CONNECTIONS)")
-            other.turn_out()
-        return True
+        self.note(f"refused: all {self._limit} are at work (MAX_CONNECTIONS)")
+        return False
 
-    def note(self, what: str) -> None:
-        """Counts what happened to a connection; a line a minute at most says what did."""
-        self._happened[what] += 1
-        if self._timer is None:
+    def _make_room(self, guests: Set[Guest]) -> int:
+        """Closes those that have waited longest; how many."""
+        patient = [
+            (patience, guest) for guest in guests if (patience := guest.patience()) is not None
+        ]
+        patient.sort(key=lambda pair: pair[0])
+        turned_out = patient[: math.ceil(len(patient) / _MAKES_ROOM)]
+        for _, guest in turned_out:
+            guest.turn_out()
+        return len(turned_out)
+
+    def _look_for_files(self, guests: Set[Guest]) -> None:
+        self._look = None
+        try:
+            os.close(os.open(os.devnull, os.O_RDONLY))
+        except OSError as error:
+            self._make_room(guests)
+            self.note(f"not accepted, for a second: {error.strerror}")
+        if guests:
+            self._look = self._loop.call_later(_SECONDS_BETWEEN_LOOKS, self._look_for_files, guests)
+
+    def note(self, what: str, number: int = 1) -> None:
+        """Counts what happened to connections; a line a minute at most says what did."""
+        self._happened[what] += number
+        if self._line is None:
             self._say()
 
     def _say(self) -> None:
-        self._timer = None
+        self._line = None
         if not self._happened:
             return
         counts = "; ".join(f"{number} {what}" for what, number in self._happened.most_common())
         self._happened.clear()
         logger.warning("connections: %s", counts)
-        self._timer = self._loop.call_later(_SECONDS_BETWEEN_LINES, self._say)
+        self._line = self._loop.call_later(_SECONDS_BETWEEN_LINES, self._say)

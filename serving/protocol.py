@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Final, cast
 
@@ -58,8 +59,8 @@ class BoundedProtocol(H11Protocol):
         self.limit_concurrency = None
         # Whether what comes next is something else than the first byte of a request.
         self._partial = False
-        self._connected_at = self._answered_at = self.loop.time()
-        self._body_since = self._stalled_at = self._closed_at = 0.0
+        self._connected_at = self.loop.time()
+        self._answered_at = self._body_since = self._stalled_at = self._closed_at = 0.0
         self._dropped = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -117,7 +118,10 @@ class BoundedProtocol(H11Protocol):
 
     def shutdown(self) -> None:
         """Called when the server stops: closes it, behind its answer if there is one."""
-        if self._is_answering():
+        if self.transport.is_closing():
+            if self.wire.get_write_buffer_size() == 0:
+                self.transport.abort()
+        elif self._is_answering():
             self.conn.keep_alive = self.cycle.keep_alive = False
         else:
             self.transport.close()
@@ -138,10 +142,11 @@ class BoundedProtocol(H11Protocol):
             return 0, self._closed_at
         if self._is_answering() or self.conn.lacks_body:
             return None
-        return int(self._answered_at > self._connected_at), self._answered_at
+        return int(self._answered_at > 0.0), self._idle_since()
 
     def turn_out(self) -> None:
         """Closes it at once."""
+        self.connections.discard(self)  # not only when the loop comes to it
         self.transport.abort()
 
     def _should_upgrade(self) -> bool:
@@ -152,6 +157,10 @@ class BoundedProtocol(H11Protocol):
     def _is_answering(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is not None and not cycle.response_complete
+
+    def _idle_since(self) -> float:
+        """When the last answer went, or the client came."""
+        return self._answered_at or self._connected_at
 
     def _go_on(self) -> None:
         """Called when others had their turn."""
@@ -186,7 +195,7 @@ class BoundedProtocol(H11Protocol):
             return self._body_since + limits.body_seconds
         if self._is_answering():
             return now + self.timeout_keep_alive
-        return self._answered_at + (limits.write_seconds if unread else self.timeout_keep_alive)
+        return self._idle_since() + (limits.write_seconds if unread else self.timeout_keep_alive)
 
     def _expire(self) -> None:
         if self.transport.is_closing() or self.wire.get_write_buffer_size() > 0:
@@ -205,7 +214,7 @@ class BoundedProtocol(H11Protocol):
         self._door.note(f"{status} {phrase}")
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             headers = [
-                *self.server_state.default_headers,
+                (b"date", formatdate(usegmt=True).encode()),
                 (b"content-type", b"text/plain; charset=utf-8"),
                 (b"content-length", b"%d" % (len(phrase) + 1)),
                 (b"Connection", b"close"),

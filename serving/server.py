@@ -14,7 +14,7 @@ def configure(
     *,
     protocol: type[BoundedProtocol] = BoundedProtocol,
     grace: int,
-    max_connections: int | None = None,
+    max_connections: int,
     workers: int = 1,
     worker_patience: int = 5,
 ) -> uvicorn.Config:
@@ -23,7 +23,7 @@ def configure(
     Args:
         app: an application, or `module:function` for the one that makes it in each worker.
         grace: seconds that open requests are waited for when the process is stopped.
-        max_connections: of each process; None: as many as come.
+        max_connections: of each process.
         worker_patience: seconds after which a worker that says nothing is replaced.
     """
     return uvicorn.Config(

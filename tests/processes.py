@@ -19,6 +19,12 @@ def free_port() -> int:
         return port
 
 
+def clean_environment(**settings: str) -> dict[str, str]:
+    """The environment with no settings but these."""
+    names = {name.upper() for name in Settings.model_fields}
+    return {**{name: value for name, value in os.environ.items() if name not in names}, **settings}
+
+
 @contextmanager
 def started(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
     """`python -m` with these arguments, and no settings but those named; killed at the end.
@@ -27,11 +33,9 @@ def started(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[st
 
     Its log is on `stderr`, which must be read, in the end by `communicate`.
     """
-    settings = {name.upper() for name in Settings.model_fields}
-    others = {name: value for name, value in os.environ.items() if name not in settings}
     process = subprocess.Popen(
         [sys.executable, "-m", *arguments],
-        env={**others, **environment},
+        env=clean_environment(**environment),
         stdin=subprocess.DEVNULL,
         start_new_session=True,
         stdout=subprocess.PIPE,

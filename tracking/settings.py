@@ -192,6 +192,11 @@ class Settings(BaseSettings):
     link_cache_size: Annotated[int, Field(ge=1)] = Field(
         100_000, description="Links a redirector process keeps in memory at most."
     )
+    max_connections: Annotated[int, Field(ge=1)] | None = Field(
+        None,
+        description="Connections that each process of a service holds at most; unset = as many as "
+        "its limit of open files allows, less 100.",
+    )
     trusted_proxies: Annotated[Networks | None, NoDecode, BeforeValidator(_networks)] = Field(
         None,
         description="Addresses or networks, with commas between, whose `X-Forwarded-Proto` and "

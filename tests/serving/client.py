@@ -40,6 +40,7 @@ class Client(asyncio.Protocol):
 
     Attributes:
         received: all that came back.
+        stays: whether it goes on sending when the server has said its last.
         closed_at: when the server closed it, in the event loop's time.
         peer: the server's end.
     """
@@ -49,6 +50,7 @@ class Client(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.received = b""
+        self.stays = False
         self.closed = False
         self.closed_at = 0.0
         self._sent = 0
@@ -56,6 +58,10 @@ class Client(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Called with whatever the network brings."""
         self.received += data
+
+    def eof_received(self) -> bool:
+        """Called when the server has said its last."""
+        return self.stays
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called at the end."""
