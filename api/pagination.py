@@ -1,6 +1,6 @@
 """Pages of a list (the contract, "Pagination")."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, Self, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -16,6 +16,8 @@ from tracking.window import Window
 Item = TypeVar("Item")
 
 PAGE_SIZE = 50
+MAX_PAGE_BYTES = 8 * 2**20 - 4096
+"""Of what a page lists: 50 items as large as a body may be would be 50 MiB, or six times that."""
 _PAGE = "page"
 _PAGE_SIZE = "page_size"
 
@@ -35,12 +37,17 @@ class Page(BaseModel, Generic[Item]):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Which page of how many a request asks for; pages are counted from 1."""
+    """Which page of how many a request asks for; pages are counted from 1.
+
+    Attributes:
+        shortened: whether the page is smaller than what was asked for.
+    """
 
     page: int
     last: int
     size: int
     count: int
+    shortened: bool = False
 
     @classmethod
     def of(cls, query: QueryParams, count: int) -> Self:
@@ -62,6 +69,15 @@ class Position:
             raise ApiError.not_found("Invalid page.")
         return cls(page, last, size, count)
 
+    def holding(self, number: int) -> Self:
+        """The page that begins where this one does, and has so many items at most.
+
+        Its size divides this one's, so that it has a number, and pages before and behind it.
+        """
+        size = max(each for each in range(1, max(1, number) + 1) if self.size % each == 0)
+        page = (self.page - 1) * self.size // size + 1
+        return replace(self, page=page, last=-(-self.count // size), size=size, shortened=True)
+
     @property
     def window(self) -> Window:
         """The page's part of the list."""
@@ -69,20 +85,24 @@ class Position:
 
     def next(self, request: Request) -> str | None:
         """The next page's address."""
-        return _link(request, self.page + 1) if self.page < self.last else None
+        return self._link(request, self.page + 1) if self.page < self.last else None
 
     def previous(self, request: Request) -> str | None:
         """The address of the page before."""
-        return _link(request, self.page - 1) if self.page > 1 else None
+        return self._link(request, self.page - 1) if self.page > 1 else None
 
-
-def _link(request: Request, page: int) -> str:
-    """The request's own address with another page: parameters sorted by name, page 1 without."""
-    query = request.scope["query_string"].decode("latin-1")
-    pairs = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] != _PAGE]
-    if page > 1:
-        pairs.append((_PAGE, str(page)))
-    address = f"{origin(request)}{quote(request.scope['path'])}"
-    # Sorted by name alone: values of one name keep their order.
-    encoded = urlencode(sorted(pairs, key=lambda pair: pair[0]))
-    return f"{address}?{encoded}" if encoded else address
+    def _link(self, request: Request, page: int) -> str:
+        """The request's address with another page: parameters sorted by name, page 1 without."""
+        query = request.scope["query_string"].decode("latin-1")
+        replaced = {_PAGE, _PAGE_SIZE} if self.shortened else {_PAGE}
+        pairs = [
+            pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] not in replaced
+        ]
+        if page > 1:
+            pairs.append((_PAGE, str(page)))
+        if self.shortened:
+            pairs.append((_PAGE_SIZE, str(self.size)))
+        address = f"{origin(request)}{quote(request.scope['path'])}"
+        # Sorted by name alone: values of one name keep their order.
+        encoded = urlencode(sorted(pairs, key=lambda pair: pair[0]))
+        return f"{address}?{encoded}" if encoded else address

@@ -65,7 +65,8 @@ PAGES = (
     ),
     Parameter(
         "page_size",
-        f"How many a page has. Anything but a number from 1 to {PAGE_SIZE} means {PAGE_SIZE}.",
+        f"How many a page has. Anything but a number from 1 to {PAGE_SIZE} means {PAGE_SIZE}. A "
+        "page that would have more than 8 MiB has fewer; `next` leads to what follows it.",
         {
             "anyOf": [
                 {"type": "integer", "minimum": 1, "maximum": PAGE_SIZE},

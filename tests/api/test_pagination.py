@@ -1,12 +1,15 @@
 """Pages of a list: which items, and which links."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.api.conftest import Shop
+from tracking.languages import LOCALES
 
 
 @dataclass(frozen=True)
@@ -131,3 +134,82 @@ async def test_a_host_that_is_none_is_not_in_links(shop: Shop, host: str) -> Non
         )
     assert answer.status_code == 200
     assert answer.json()["next"].startswith(f"{shop.served.url}/api/")
+
+
+# A category of almost a MiB, as much as a body may hold.
+LOCALES = (
+    "en",
+    "de",
+    "fr",
+    "es",
+    "it",
+    "nl",
+    "pl",
+    "pt-br",
+    "sv",
+    "tr",
+    "uk",
+    "da",
+    "fi",
+    "cs",
+    "el",
+)
+LARGE = {"name": dict.fromkeys(LOCALES, "x" * 65_536)}
+MAX_BYTES = 8 * 2**20
+
+
+@pytest.fixture
+async def large(shop: Shop) -> AsyncIterator[list[object]]:
+    """The ids of eleven such categories."""
+    ids = [(await shop.category(**LARGE))["id"] for _ in range(11)]
+    yield ids
+    for id in ids:  # other tests read the whole database
+        await shop.client.delete(f"categories/{id}/")
+
+
+WALKS = {
+    "": [5, 5, 1],
+    "page_size=50": [5, 5, 1],
+    "page_size=9": [3, 3, 3, 2],
+    "page_size=11": [1] * 11,
+    "page_size=4": [4, 4, 3],
+    "ordering=-id&page_size=10": [5, 5, 1],
+}
+
+
+async def test_a_page_is_bounded_in_bytes(shop: Shop, large: list[object]) -> None:
+    """It ends before 8 MiB, and who follows `next` or `previous` gets everything all the same."""
+    for query, sizes in WALKS.items():
+        url: str | None = f"categories/?{query}"
+        pages: list[list[object]] = []
+        while url is not None:
+            response = await shop.client.get(url)
+            assert len(response.content) < MAX_BYTES
+            page = response.json()
+            assert page["count"] == len(large)
+            assert (page["previous"] is None) == (not pages)
+            pages.append([item["id"] for item in page["results"]])
+            last, url = page, page["next"]
+        assert [len(page) for page in pages] == sizes, query
+        assert list(chain(*pages)) == (large[::-1] if "-id" in query else large)
+        backwards = [pages[-1]]
+        while last["previous"] is not None:
+            last = (await shop.client.get(last["previous"])).json()
+            backwards.append([item["id"] for item in last["results"]])
+        assert backwards == pages[::-1], query
+
+
+@pytest.mark.usefixtures("large")
+async def test_a_bounded_page_keeps_the_rest_of_the_query(shop: Shop) -> None:
+    """Its links name the smaller size in place of the one that was asked for."""
+    for query, next, previous in (
+        ("page_size=9&b=1&ordering=id", "b=1&ordering=id&page=2&page_size=3", None),
+        ("page=1", "page=2&page_size=5", None),
+        ("page=3&page_size=3", "page=4&page_size=3", "page=2&page_size=3"),
+        ("page=last&page_size=10", None, "page_size=10"),
+    ):
+        page = (await shop.client.get(f"categories/?{query}")).json()
+        links = [link and link.partition("?")[2] for link in (page["next"], page["previous"])]
+        assert links == [next, previous], query
+    head = await shop.client.head("categories/")
+    assert int(head.headers["Content-Length"]) < MAX_BYTES
