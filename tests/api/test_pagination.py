@@ -137,24 +137,7 @@ async def test_a_host_that_is_none_is_not_in_links(shop: Shop, host: str) -> Non
 
 
 # A category of almost a MiB, as much as a body may hold.
-LOCALES = (
-    "en",
-    "de",
-    "fr",
-    "es",
-    "it",
-    "nl",
-    "pl",
-    "pt-br",
-    "sv",
-    "tr",
-    "uk",
-    "da",
-    "fi",
-    "cs",
-    "el",
-)
-LARGE = {"name": dict.fromkeys(LOCALES, "x" * 65_536)}
+LARGE = {"name": dict.fromkeys(sorted(LOCALES)[:15], "x" * 65_536)}
 MAX_BYTES = 8 * 2**20
 
 
