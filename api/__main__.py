@@ -18,7 +18,7 @@ _GRACE = 5
 
 
 def main(settings: Settings) -> None:
-    """Serves until SIGINT or SIGTERM.
+    """Serves until SIGINT, SIGTERM or SIGHUP.
 
     Raises:
         WaymarkError: the port or the data directory can't be used, or the database is too new.

@@ -31,6 +31,7 @@ _WORKER_PATIENCE = 15
 def application() -> Starlette:
     """The app of one worker process, which begins with nothing but the environment."""
     process.configure_logging()
+    process.stop_at_hangup()
     parent = multiprocessing.parent_process()
     if parent is not None:
         process.spare_collector()
@@ -49,7 +50,7 @@ def _end_after(parent: BaseProcess) -> None:
 
 
 def main(settings: Settings) -> None:
-    """Serves until SIGINT or SIGTERM."""
+    """Serves until SIGINT, SIGTERM or SIGHUP."""
     listener = process.listen(settings.host, settings.redirector_port, "REDIRECTOR_PORT")
     process.prepare_database(settings)
     server.bound(listener)
@@ -64,7 +65,11 @@ def main(settings: Settings) -> None:
     process.ignore_stop_signals()
     logger.info("answering links on %s", http_origin(settings.host, settings.redirector_port))
     if settings.redirector_workers > 1:
-        Multiprocess(config, sockets=[listener]).run()
+        hangup = signal.getsignal(signal.SIGHUP)
+        supervisor = Multiprocess(config, sockets=[listener])
+        # uvicorn would start all workers anew.
+        signal.signal(signal.SIGHUP, hangup)
+        supervisor.run()
     else:
         uvicorn.Server(config).run(sockets=[listener])
 

@@ -9,7 +9,6 @@ import fcntl
 import logging
 import os
 import signal
-import sys
 from typing import NoReturn
 
 from redirector import server_data
@@ -43,7 +42,7 @@ def server_arguments(settings: Settings) -> list[str]:
 def main(settings: Settings) -> None:
     """Becomes the Redis server, or waits for a signal where another server is configured."""
     if settings.redis_url is not None:
-        stops = {signal.SIGINT, signal.SIGTERM}
+        stops = set(process.stop_signals())
         signal.pthread_sigmask(signal.SIG_BLOCK, stops)
         logger.info("REDIS_URL is set: no embedded Redis is needed")
         signal.sigwait(stops)
@@ -69,7 +68,7 @@ def _become_server(settings: Settings) -> NoReturn:
     # The server inherits the lock, and so holds it for as long as it lives.
     os.set_inheritable(lock, True)
     logger.info("starting %s (%s) on %s", server, server.path, settings.redis_socket)
-    sys.stderr.flush()
+    process.flush_log()
     os.execv(server.path, [str(server.path), *server_arguments(settings)])  # noqa: S606 - our own arguments
 
 

@@ -9,7 +9,6 @@ several flushers at once do some steps twice, which changes nothing.
 
 import asyncio
 import logging
-import signal
 import time
 from contextlib import suppress
 
@@ -201,7 +200,7 @@ async def _serve(settings: Settings) -> None:
     redis = Redis(connection_pool=pool)
     service = _Service(Flusher(redis, database), database, settings)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in process.stop_signals():
         loop.add_signal_handler(number, service.stopping.set)
     try:
         await database.migrate_when_possible()
@@ -214,7 +213,7 @@ async def _serve(settings: Settings) -> None:
 
 
 def main(settings: Settings) -> None:
-    """Flushes until SIGINT or SIGTERM."""
+    """Flushes until SIGINT, SIGTERM or SIGHUP."""
     asyncio.run(_serve(settings))
 
 

@@ -4,8 +4,8 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 
 from tracking.settings import Settings
 
@@ -25,21 +25,37 @@ def clean_environment(**settings: str) -> dict[str, str]:
     return {**{name: value for name, value in os.environ.items() if name not in names}, **settings}
 
 
-@contextmanager
-def started(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    """`python -m` with these arguments, and no settings but those named; killed at the end.
-
-    It leads a session of its own, by which what it starts can be found.
+def started(*arguments: str, **environment: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    """`python -m` with these arguments, as a `launched` command.
 
     Its log is on `stderr`, which must be read, in the end by `communicate`.
     """
+    return launched([sys.executable, "-m", *arguments], environment)
+
+
+@contextmanager
+def launched(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    output: int = subprocess.PIPE,
+    log: int = subprocess.PIPE,
+) -> Iterator[subprocess.Popen[str]]:
+    """A command with no settings but those named; killed at the end.
+
+    It leads a session of its own, by which what it starts can be found.
+
+    Args:
+        output: where its standard output goes; by default to a pipe of ours.
+        log: where its standard error goes; likewise.
+    """
     process = subprocess.Popen(
-        [sys.executable, "-m", *arguments],
+        command,
         env=clean_environment(**environment),
         stdin=subprocess.DEVNULL,
         start_new_session=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdout=output,
+        stderr=log,
         text=True,
     )
     try:

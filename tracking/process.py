@@ -1,17 +1,21 @@
 """What every process of Waymark does alike: settings, log, sockets and the exit status."""
 
+import argparse
 import asyncio
 import gc
+import inspect
 import logging
+import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from tracking import changelog, data_dir
 from tracking.database import Database
 from tracking.errors import DatabaseUnavailableError, WaymarkError
+from tracking.output import Output, OutputHandler
 from tracking.settings import Settings, SettingsError
 
 logger = logging.getLogger(__name__)
@@ -23,6 +27,8 @@ EXIT_WRONG_SETTING = 2
 def configure_logging(level: int = logging.INFO) -> None:
     """Sends the log to standard error, one line a record, libraries' chatter left out.
 
+    Who does not read the log keeps nobody from working.
+
     Args:
         level: of what is written at least; changes of campaigns and tokens always are.
     """
@@ -30,10 +36,16 @@ def configure_logging(level: int = logging.INFO) -> None:
     logging.basicConfig(
         level=level,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
+        handlers=[OutputHandler(Output(sys.stderr))],
     )
     for chatty in ("alembic", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def flush_log() -> None:
+    """Waits until the log so far is written, or its reader has had some seconds."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
 
 
 def spare_collector() -> None:
@@ -48,8 +60,10 @@ def spare_collector() -> None:
 def run(name: str, main: Callable[[Settings], None]) -> None:
     """Loads the settings and calls `main`, with the log on standard error.
 
-    To be called when all is imported. Exits as `reported_errors` says.
+    To be called when all is imported. Exits as `reported_errors` says; there are no arguments but
+    `--help`, which shows what `main`'s module says of itself.
     """
+    _check_arguments(name, main)
     configure_logging()
     spare_collector()
     data_dir.keep_private()
@@ -57,6 +71,19 @@ def run(name: str, main: Callable[[Settings], None]) -> None:
         settings = Settings.load()
         data_dir.secure(settings)
         main(settings)
+
+
+def _check_arguments(name: str, main: Callable[[Settings], None]) -> None:
+    module = sys.modules[main.__module__]
+    prog = name if module.__spec__ is None else f"python -m {module.__spec__.parent}"
+    if module.__spec__ is not None and not module.__spec__.name.endswith(".__main__"):
+        prog = f"python -m {module.__spec__.name}"
+    argparse.ArgumentParser(
+        prog=prog,
+        description=inspect.getdoc(module),
+        epilog="All settings are environment variables; README.md lists them.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
 
 
 @contextmanager
@@ -68,12 +95,22 @@ def reported_errors(name: str) -> Iterator[None]:
     try:
         yield
     except SettingsError as error:
-        for line in str(error).splitlines():
-            print(f"{name}: {line}", file=sys.stderr)  # noqa: T201 - the one line to the operator
+        _complain(f"{name}: {line}" for line in str(error).splitlines())
         sys.exit(EXIT_WRONG_SETTING)
     except WaymarkError as error:
-        print(f"{name}: {error}", file=sys.stderr)  # noqa: T201 - the one line to the operator
+        _complain([f"{name}: {error}"])
         sys.exit(EXIT_FAILURE)
+
+
+def _complain(lines: Iterable[str]) -> None:
+    flush_log()
+    try:
+        for line in lines:
+            print(line, file=sys.stderr)  # noqa: T201 - the one line to the operator
+    except OSError:
+        # Nobody reads it. What Python has of it would fail once more at the end, and change the
+        # status (docs.python.org, "Note on SIGPIPE").
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def listen(host: str, port: int, setting: str) -> socket.socket:
@@ -106,14 +143,28 @@ def listen(host: str, port: int, setting: str) -> socket.socket:
     return listener
 
 
-def ignore_stop_signals() -> None:
-    """Leaves SIGINT and SIGTERM to the server that runs next.
+def stop_signals() -> list[signal.Signals]:
+    """Signals that stop a process in order: SIGINT, SIGTERM, and SIGHUP unless it was ignored when
+    the process started, as `nohup` has it."""
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM] + ([] if ignored else [signal.SIGHUP])
 
-    uvicorn stops in order at either, then raises the signal again for whoever handled it before;
-    with nobody there, the process ends with status 0.
+
+def stop_at_hangup() -> None:
+    """Makes SIGHUP, which a closing terminal sends, do what SIGTERM does."""
+    if signal.SIGHUP in stop_signals():
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
+
+
+def ignore_stop_signals() -> None:
+    """Leaves SIGINT, SIGTERM and SIGHUP to the server that runs next.
+
+    uvicorn stops in order at either of the first two, then raises the signal again for whoever
+    handled it before; with nobody there, the process ends with status 0.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
+    stop_at_hangup()
 
 
 def prepare_database(settings: Settings) -> None:

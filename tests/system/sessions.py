@@ -25,6 +25,24 @@ def members(session: int) -> list[int]:
     return found
 
 
+def children(parent: int) -> list[int]:
+    """The processes that live, and that this one has started."""
+    found = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            state, its_parent = (directory / "stat").read_text().rpartition(")")[2].split()[:2]
+            if int(its_parent) == parent and state not in "ZX":
+                found.append(int(directory.name))
+    return found
+
+
+def lives(pid: int) -> bool:
+    """Whether there is such a process, and it has not ended."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    return False
+
+
 def workers(session: int) -> list[int]:
     """The worker processes of a uvicorn supervisor that leads the session."""
     found = []
