@@ -13,14 +13,13 @@ from typing import Annotated, TypeVar
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tracking import data_dir, organizers, sample, tokens
+from tracking import data_dir, organizers, sample, supervisor, tokens
 from tracking.database import Database
 from tracking.errors import UnknownNameError
 from tracking.links import check_leads_away
 from tracking.moments import read_end, shown
 from tracking.process import reported_errors
 from tracking.settings import Settings
-from tracking.stack import Stack
 
 Result = TypeVar("Result")
 
@@ -225,7 +224,7 @@ def run(
             (settings.reachable_host, port)
             for port in (settings.redirector_port, settings.api_port)
         ]
-        status = Stack(procfile, addresses, sample.greeting(settings, made)).run()
+        status = supervisor.run(procfile, addresses, sample.greeting(settings, made))
     raise typer.Exit(status)
 
 
