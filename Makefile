@@ -17,7 +17,7 @@ BIN = .venv/bin
 # What a stranger's pip is set up with must not get in the way of the hashes.
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: install run test test-redis test-benchmarks schemathesis chaos outage mutations lint format lock loadtest bench bench-growth bench-api clean
+.PHONY: install run test test-redis test-benchmarks schemathesis chaos outage mutations lint format lock loadtest bench bench-growth bench-bounds bench-api clean
 
 install: .venv/installed
 
@@ -67,6 +67,13 @@ bench: .venv/installed-dev
 PERCENT = 100
 bench-growth: .venv/installed-dev
 	@$(BIN)/python -m loadtest.growth --seconds $(SECONDS) --rounds $(ROUNDS) --percent $(PERCENT)
+
+# What strangers' connections cost, and what another visitor notices of them.
+# make bench-bounds ATTACK_SECONDS=3 PERCENT=100 BESIDE=DIRECTORY
+ATTACK_SECONDS = 3
+bench-bounds: .venv/installed-dev
+	@$(BIN)/python -m loadtest.bounds --seconds $(ATTACK_SECONDS) --percent $(PERCENT) \
+	  $(if $(BESIDE),--beside "$(BESIDE)")
 
 # What lists and writes of the API take in an event of 100 and in one of 100,000.
 bench-api: .venv/installed-dev

@@ -82,7 +82,7 @@ def measure(scale: Scale) -> Section:
             _line("another visitor meanwhile", 1, held.meanwhile),
         ],
         notes=[
-            f"{stayed}: uvicorn closes a connection that was idle for 5 s",
+            f"{stayed}: a connection that was idle for 10 s is closed",
             "KiB each: of the process's memory (RSS), without the kernel's",
         ],
         reckonings=[

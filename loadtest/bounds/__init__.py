@@ -1,0 +1,1 @@
+"""What strangers' connections cost a server, and what another visitor notices of them."""
