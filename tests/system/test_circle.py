@@ -59,6 +59,35 @@ async def test_the_curl_lines_work(short_dir: Path) -> None:
         await until(lambda: counted.search(paste(read)) is not None)
 
 
+AUDIENCES = {
+    "human": "",
+    "bot": '-H "User-Agent: Googlebot/2.1"',
+    "prefetch": '-H "Sec-Purpose: prefetch"',
+    "embedded": '-H "Sec-Fetch-Dest: image"',
+}
+
+
+async def test_the_sample_link_leads_to_a_page(short_dir: Path) -> None:
+    """Whoever follows it, with no shop configured, reads that he was counted; and so it is.
+
+    Others than people are counted apart, all the way into SQL, where the audit finds all in order.
+    """
+    with Stack(short_dir).running() as stack:
+        await until(lambda: len(greeting(stack)) == 3)
+        [link] = re.findall(r"The sample event's link: (\S+)", stack.log.read_text())
+        assert "you were counted" in paste(f"curl --location {link}")
+        for options in list(AUDIENCES.values())[1:]:
+            paste(f"curl {options} {link}")
+
+        def flushed() -> bool:
+            with closing(sqlite3.connect(short_dir / "data" / "waymark.db")) as database:
+                rows = database.execute("SELECT audience, sum(clicks) FROM click_hours GROUP BY 1")
+                return dict(rows) == dict.fromkeys(AUDIENCES, 1)
+
+        await until(flushed)
+        assert "the counts of all 1 campaigns agree" in stack.waymark("audit")
+
+
 async def test_the_circle(short_dir: Path) -> None:
     """A thousand clicks of fifty visitors are a thousand counts, before and after a restart."""
     stack = Stack(short_dir)

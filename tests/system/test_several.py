@@ -37,4 +37,5 @@ async def test_all_counts_are_equal(short_dir: Path) -> None:
     assert visitors.tally.bots.answered.total() > 0
     assert visitors.others["head"] > 0
     assert visitors.others["prefetch"] > 0
+    assert visitors.others["page"] > 0
     assert stopped == []

@@ -25,6 +25,7 @@ class Role(Enum):
     PERSON = "person"
     BOT = "bot"
     PREFETCH = "prefetch"
+    PAGE = "page"
     HEAD = "head"
 
 
@@ -32,9 +33,10 @@ _HEADERS = {
     Role.PERSON: {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101"},
     Role.BOT: {"User-Agent": "Mozilla/5.0 (compatible; Googlebot/2.1)"},
     Role.PREFETCH: {"User-Agent": "Mozilla/5.0", "Sec-Purpose": "prefetch"},
+    Role.PAGE: {"User-Agent": "Mozilla/5.0", "Sec-Fetch-Dest": "image"},
     Role.HEAD: {"User-Agent": "Mozilla/5.0"},
 }
-_SHARES = {Role.PERSON: 85, Role.BOT: 5, Role.PREFETCH: 5, Role.HEAD: 5}
+_SHARES = {Role.PERSON: 82, Role.BOT: 5, Role.PREFETCH: 5, Role.PAGE: 3, Role.HEAD: 5}
 
 
 class Visitors:
@@ -48,7 +50,7 @@ class Visitors:
         may_be_unavailable: whether SQL is away now, so that a 503 is within the contract.
         tally: of people and bots. What is neither answered nor broken was never sent.
         sent: people's requests by code, those under way among them.
-        others: answers to prefetches and HEADs, and 503s.
+        others: answers to prefetches, to pages that embed a link and to HEADs, and 503s.
         times: answered requests: when each was sent, in seconds of the monotonic clock, and the
             seconds that it took.
         problems: what must not happen.

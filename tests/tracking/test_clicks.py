@@ -43,20 +43,24 @@ async def test_a_batch_is_added_up(database: Database, event: Event) -> None:
     """Hourly rows grow by the batch, and `click_count` by its clicks of people."""
     async with database.write() as connection:
         poster, flyer = await make(connection, event, 2)
-    human, bot, prefetch = Audience.HUMAN, Audience.BOT, Audience.PREFETCH
+    human, bot, prefetch, embedded = Audience
     first = batch_of((poster, 7, human, 5), (poster, 7, bot, 2), (poster, 8, human, 1))
+    third = batch_of((poster, 7, embedded, 3), (flyer, 7, embedded, 1))
     second = batch_of((poster, 7, human, 10), (flyer, 7, prefetch, 4))
     assert await apply(database, first) is True
     assert await apply(database, second) is True
+    assert await apply(database, third) is True
     async with database.read() as connection:
         assert await hourly(connection) == {
             (poster, 7, human): 15,
             (poster, 7, bot): 2,
             (poster, 8, human): 1,
             (flyer, 7, prefetch): 4,
+            (poster, 7, embedded): 3,
+            (flyer, 7, embedded): 1,
         }
         assert await click_counts(connection) == {poster: 16, flyer: 0}
-        assert await ledger(connection) == {first.id, second.id}
+        assert await ledger(connection) == {first.id, second.id, third.id}
         assert await clicks.audit(connection) == []
 
 
