@@ -13,7 +13,7 @@ from typing import Annotated, TypeVar
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tracking import data_dir, organizers, sample, supervisor, tokens
+from tracking import __version__, data_dir, organizers, sample, supervisor, tokens
 from tracking.database import Database
 from tracking.errors import UnknownNameError
 from tracking.links import check_leads_away
@@ -38,11 +38,31 @@ def _typer(help: str) -> typer.Typer:
     )
 
 
-app = _typer("Tracking links for events: set up, and check, what the services work on.")
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"{NAME} {__version__}")
+        raise typer.Exit
+
+
+_HELP = "Tracking links for events: set up, and check, what the services work on."
+app = _typer(_HELP)
 event_app = _typer("Events, and the organizers they belong to.")
 token_app = _typer("Tokens that clients of the API show.")
 app.add_typer(event_app, name="event")
 app.add_typer(token_app, name="token")
+
+
+@app.callback(help=_HELP)
+def waymark(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """`version` has been dealt with when this is called, and there is nothing else."""
 
 
 def _printable(value: str) -> str:

@@ -1,7 +1,12 @@
 """What an empty database is given, so that there is something to click at the first start."""
 
 import shlex
+import sys
 from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracking import campaigns, tokens
 from tracking.database import Database
@@ -22,22 +27,34 @@ class Sample:
     Attributes:
         present: whether the sample event exists, made now or at an earlier start.
         token: the token made for it just now; None later, since only its digest is kept.
+        free_code: one that no campaign has, for the campaign that people are told to create.
     """
 
     present: bool
     token: str | None
+    free_code: str
 
 
 async def ensure(database: Database) -> Sample:
     """Makes an organizer, an event, a campaign and a token, unless there is any organizer."""
     async with database.write() as connection:
+        free_code = await _free_code(connection)
         if await any_organizer(connection):
             event = await find_event(connection, ORGANIZER, EVENT)
-            return Sample(present=event is not None, token=None)
+            return Sample(present=event is not None, token=None, free_code=free_code)
         event = await ensure_event(connection, ORGANIZER, EVENT)
         await campaigns.create(connection, event.id, code=_CODE, description="Our newsletter")
         token = await tokens.create(connection, event.organizer_id, name="made at the first start")
-        return Sample(present=True, token=token)
+        return Sample(present=True, token=token, free_code=free_code)
+
+
+async def _free_code(connection: AsyncConnection) -> str:
+    code = _NEW_CODE
+    for number in count(2):
+        if not await campaigns.is_taken(connection, code):
+            break
+        code = f"{_NEW_CODE}-{number}"
+    return code
 
 
 def greeting(settings: Settings, sample: Sample) -> str:
@@ -46,25 +63,39 @@ def greeting(settings: Settings, sample: Sample) -> str:
     api = http_origin(settings.reachable_host, settings.api_port)
     lines = [f"Waymark answers links on {links} and the API on {api}."]
     if sample.present:
-        lines += _lines_to_try(links, api, sample.token)
+        lines += _lines_to_try(links, api, settings, sample)
     return "\n" + "".join(f"{line}\n" for line in lines) + "\n"
 
 
-def _lines_to_try(links: str, api: str, token: str | None) -> list[str]:
+def _lines_to_try(links: str, api: str, settings: Settings, sample: Sample) -> list[str]:
+    event_links = f"{links}/{ORGANIZER}/{EVENT}/c"
     campaigns_url = f"{api}/api/v1/organizers/{ORGANIZER}/events/{EVENT}/campaigns/"
     # In double quotes, so that the shell fills in $TOKEN where the token itself is not known.
-    authorization = f'-H "Authorization: Token {token or "$TOKEN"}"'
-    body = f'{{"code": "{_NEW_CODE}", "description": "Poster in the hall"}}'
+    authorization = f'-H "Authorization: Token {sample.token or "$TOKEN"}"'
+    body = f'{{"code": "{sample.free_code}", "description": "Poster in the hall"}}'
     json = f'-H "Content-Type: application/json" -d {shlex.quote(body)}'
-    lines = [f"The sample event's link: {links}/{ORGANIZER}/{EVENT}/c/{_CODE}/"]
-    if token is None:
+    lines = [f"The sample event's link: {event_links}/{_CODE}/"]
+    if sample.token is None:
         lines.append("TOKEN is the one that the first start printed. This makes another:")
-        lines.append(f"TOKEN=$(.venv/bin/waymark token create {ORGANIZER})")
+        lines.append(f"TOKEN=$({_command(settings)} token create {ORGANIZER})")
     lines += [
         "Create a campaign, click its link, and read its click_count a second later:",
         "",
         f"curl {authorization} {json} {campaigns_url}",
-        f"curl -i {links}/{ORGANIZER}/{EVENT}/c/{_NEW_CODE}/",
-        f"curl {authorization} {campaigns_url}",
+        f"curl -i {event_links}/{sample.free_code}/",
+        f"curl {authorization} {shlex.quote(f'{campaigns_url}?code={sample.free_code}')}",
     ]
     return lines
+
+
+def _command(settings: Settings) -> str:
+    """How another shell in this directory calls `waymark`, on the same database."""
+    program = Path(sys.executable).parent / "waymark"
+    if program.is_relative_to(Path.cwd()):
+        program = program.relative_to(Path.cwd())
+    words = [shlex.quote(str(program))]
+    for name in ("data_dir", "database_url"):
+        value = getattr(settings, name)
+        if value != Settings.model_fields[name].default:
+            words.insert(0, f"{name.upper()}={shlex.quote(str(value))}")
+    return " ".join(words)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import typer
 
 from redirector.batches import NumberedBatch
 from redirector.cli import main
@@ -19,6 +20,8 @@ from redirector.counters import APPLIED, PENDING, SEALED, flushing
 from redirector.spool import Spool
 from redirector.spool_format import header
 from tests.redis_server import RedisServer
+from tracking import __version__
+from tracking.cli import app
 from tracking.settings import Settings
 
 
@@ -627,3 +630,33 @@ def test_the_log_of_changes_is_on_standard_error(settings: Settings) -> None:
         r"made token 1 '' of acme: all events, read-write\n",
         ended.stderr,
     )
+
+
+def test_the_version_is_shown(waymark: Waymark) -> None:
+    """It is all that `--version` prints."""
+    assert waymark("--version") == Outcome(0, f"waymark {__version__}\n", "")
+
+
+def commands(group: typer.Typer, *path: str) -> list[tuple[str, ...]]:
+    """The words of a command, and of all below it."""
+    found = [path]
+    for command in group.registered_commands:
+        assert command.callback is not None
+        found.append((*path, command.name or command.callback.__name__))
+    for below in group.registered_groups:
+        assert below.typer_instance is not None
+        assert below.name is not None
+        found += commands(below.typer_instance, *path, below.name)
+    return found
+
+
+@pytest.mark.parametrize("path", commands(app), ids=" ".join)
+def test_help_is_shown_and_nothing_done(
+    waymark: Waymark, settings: Settings, monkeypatch: pytest.MonkeyPatch, path: tuple[str, ...]
+) -> None:
+    """`--help` is understood everywhere, whatever the settings are; nothing is written."""
+    monkeypatch.setenv("API_PORT", "wrong")
+    outcome = waymark(*path, "--help")
+    assert (outcome.status, outcome.err) == (0, "")
+    assert outcome.out.startswith("Usage: " + " ".join(["waymark", *path, "["]))
+    assert list(settings.data_dir.iterdir()) == []

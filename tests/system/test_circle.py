@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import shlex
 import signal
 import sqlite3
 import subprocess
@@ -15,7 +14,9 @@ import httpx
 import pytest
 
 from loadtest.errors import LoadtestError
+from loadtest.process import ROOT
 from loadtest.stack import Stack
+from tests.processes import clean_environment
 from tests.waiting import until
 
 CLICKS = 1000
@@ -33,10 +34,19 @@ def processes(stack: Stack) -> list[int]:
     return [int(pid) for pid in re.findall(r"started \(pid=(\d+)\)", stack.log.read_text())]
 
 
-def paste(line: str) -> str:
-    """Runs a line as a person does who pastes it into a shell."""
-    arguments = [*shlex.split(line), "--silent", "--show-error", "--max-time", "20"]
-    return subprocess.run(arguments, check=True, capture_output=True, text=True).stdout
+def in_a_shell(*lines: str, **variables: str) -> str:
+    """Runs lines as a person does who pastes them into a shell that knows nothing of the stack."""
+    done = subprocess.run(
+        ["/bin/sh", "-e"],
+        input="\n".join(lines),
+        env={**clean_environment(), **variables},
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done.stdout
 
 
 def is_running(pid: int) -> bool:
@@ -48,15 +58,27 @@ def is_running(pid: int) -> bool:
     return True
 
 
+@pytest.mark.timeout(240)
 async def test_the_curl_lines_work(short_dir: Path) -> None:
-    """The three lines that the first start prints create a campaign, click it, read its count."""
-    with Stack(short_dir).running() as stack:
-        await until(lambda: len(greeting(stack)) == 3)
-        create, click, read = greeting(stack)
-        assert '"code":"poster"' in paste(create)
-        assert paste(click).startswith("HTTP/1.1 302 ")
-        counted = re.compile(r'"code":"poster",[^}]*"click_count":1}')
-        await until(lambda: counted.search(paste(read)) is not None)
+    """The three lines that each start prints create a campaign, click it, read its count, in a
+    shell that has the token: from the second start on the line before them has made one."""
+    stack = Stack(short_dir)
+    for code in ("poster", "poster-2", "poster-3"):
+        with stack.running():
+            await until(lambda: len(greeting(stack)) == 3)
+            lines = stack.log.read_text().splitlines()
+            makes_token = [line for line in lines if line.startswith("TOKEN=")]
+            assert len(makes_token) == (code != "poster")
+            await try_out(code, greeting(stack), in_a_shell(*makes_token, "echo $TOKEN").strip())
+
+
+async def try_out(code: str, lines: list[str], token: str) -> None:
+    """Pastes the three lines, the last one until the click shows."""
+    create, click, read = lines
+    assert f'"code":"{code}"' in in_a_shell(create, TOKEN=token)
+    assert in_a_shell(click).startswith("HTTP/1.1 302 ")
+    counted = re.compile(rf'{{"count":1,.*"code":"{code}",[^}}]*"click_count":1}}')
+    await until(lambda: counted.search(in_a_shell(read, TOKEN=token)) is not None)
 
 
 AUDIENCES = {
@@ -114,7 +136,7 @@ async def test_the_circle(short_dir: Path) -> None:
         await until(lambda: len(greeting(stack)) == 3)
         create, _, read = greeting(stack)
         assert "$TOKEN" in create
-        assert read.endswith(f"{EVENT}/campaigns/")
+        assert read.endswith(f"{EVENT}/campaigns/?code=poster'")
         async with httpx.AsyncClient(base_url=stack.api, headers=headers, verify=False) as api:
             listed = (await api.get(f"{EVENT}/campaigns/")).json()
         assert [(one["code"], one["click_count"]) for one in listed["results"]] == [
