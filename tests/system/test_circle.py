@@ -97,9 +97,9 @@ async def test_the_sample_link_leads_to_a_page(short_dir: Path) -> None:
     with Stack(short_dir).running() as stack:
         await until(lambda: len(greeting(stack)) == 3)
         [link] = re.findall(r"The sample event's link: (\S+)", stack.log.read_text())
-        assert "you were counted" in paste(f"curl --location {link}")
+        assert "you were counted" in in_a_shell(f"curl --location {link}")
         for options in list(AUDIENCES.values())[1:]:
-            paste(f"curl {options} {link}")
+            in_a_shell(f"curl {options} {link}")
 
         def flushed() -> bool:
             with closing(sqlite3.connect(short_dir / "data" / "waymark.db")) as database:
