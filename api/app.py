@@ -17,6 +17,7 @@ from api.events import mount_events
 from api.headers import Api
 from api.health import health
 from api.idempotency import Idempotency
+from api.large import LargeAnswers
 from api.orders import mount_orders
 from api.paths import Paths, RoutedHeaders, Unrouted
 from api.resource import mount
@@ -34,7 +35,13 @@ def create_app(settings: Settings) -> FastAPI:
         database = Database.of(settings)
         migration = asyncio.create_task(database.migrate_when_possible())
         token_uses = TokenUses(database)
-        yield {"database": database, "settings": settings, "token_uses": token_uses}
+        large_answers = LargeAnswers(settings.database_path.parent, settings.database_timeout)
+        yield {
+            "database": database,
+            "settings": settings,
+            "token_uses": token_uses,
+            "large_answers": large_answers,
+        }
         await token_uses.close()
         migration.cancel()
         with suppress(asyncio.CancelledError):

@@ -73,5 +73,6 @@ CATEGORIES = Resource(
     selection=_selection,
     ordering=_ordering,
     parameters=_PARAMETERS,
+    weigh=categories.weigh,
     delete_alias="category",
 )

@@ -84,6 +84,11 @@ class ApiError(Exception):
         """A body in a format that nobody here reads."""
         return cls(415, {"detail": f'Unsupported media type "{content_type}" in request.'})
 
+    @classmethod
+    def unavailable(cls, detail: str) -> Self:
+        """It can't be answered now, but may be later."""
+        return cls(503, {"detail": detail}, {"Retry-After": str(RETRY_AFTER)})
+
 
 def answer(error: Exception) -> Response:
     """The response to an error; what was not foreseen is a 500 that tells nothing."""
@@ -106,7 +111,7 @@ def _worded(error: Exception) -> ApiError:
             return ApiError(409, {"detail": detail}, {"Retry-After": str(RETRY_AFTER)})
         case DatabaseUnavailableError():
             detail = "The database can't be used right now. Please try again."
-            return ApiError(503, {"detail": detail}, {"Retry-After": str(RETRY_AFTER)})
+            return ApiError.unavailable(detail)
         case _:
             return ApiError(500, {"detail": "An internal error happened; it was logged."})
 

@@ -4,6 +4,7 @@ from typing import TypedDict
 
 from starlette.requests import Request
 
+from api.large import LargeAnswers
 from tracking.database import Database
 from tracking.settings import Settings
 from tracking.token_uses import TokenUses
@@ -15,6 +16,7 @@ class State(TypedDict):
     database: Database
     settings: Settings
     token_uses: TokenUses
+    large_answers: LargeAnswers
 
 
 def database_of(request: Request) -> Database:
@@ -33,3 +35,9 @@ def token_uses_of(request: Request) -> TokenUses:
     """Where the process notes that tokens are used."""
     token_uses: TokenUses = request.state.token_uses
     return token_uses
+
+
+def large_answers_of(request: Request) -> LargeAnswers:
+    """The process's large answers."""
+    large_answers: LargeAnswers = request.state.large_answers
+    return large_answers

@@ -3,14 +3,14 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracking import marks, tallies
 from tracking.languages import MultiLingual
 from tracking.tables import categories
 from tracking.tallies import Kind
-from tracking.window import Window, rows, sort_keys
+from tracking.window import SortKey, Window, rows, sort_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,9 @@ class Category:
     is_addon: bool
 
 
+# Bytes of what a category has beside its texts, as JSON: 255 characters that are escaped, two
+# numbers of 20 digits, and names.
+_AROUND_TEXTS = 2048
 _COLUMNS = [categories.c[field.name] for field in fields(Category)]
 
 
@@ -51,10 +54,28 @@ async def list_(
             contract, "Item categories").
     """
     query = select(*_COLUMNS).where(*_of(event_id, is_addon))
-    names = ordering or ("position", "id")
-    keys = sort_keys(categories, (*names, "-id"), unique={"id"})
-    found = await rows(connection, query, keys, window)
+    found = await rows(connection, query, _keys(ordering), window)
     return [Category(**row) for row in found]
+
+
+async def weigh(
+    connection: AsyncConnection,
+    event_id: int,
+    window: Window,
+    *,
+    is_addon: bool | None = None,
+    ordering: tuple[str, ...] = (),
+) -> list[int]:
+    """How many bytes each category that `list_` lists has as JSON, at most.
+
+    What is stored has other letters than English ones escaped.
+    """
+    name = func.length(categories.c.name)
+    description = func.coalesce(func.length(categories.c.description), 0)
+    weight = (name + description + _AROUND_TEXTS).label("bytes")
+    query = select(weight).where(*_of(event_id, is_addon))
+    found = await rows(connection, query, _keys(ordering), window)
+    return [row["bytes"] for row in found]
 
 
 async def get(connection: AsyncConnection, event_id: int, id: int) -> Category | None:
@@ -135,6 +156,11 @@ async def remove(connection: AsyncConnection, event_id: int, id: int) -> bool:
 
 def _kind(is_addon: bool) -> Kind:
     return Kind.ADD_ON_CATEGORY if is_addon else Kind.CATEGORY
+
+
+def _keys(ordering: tuple[str, ...]) -> list[SortKey]:
+    names = ordering or ("position", "id")
+    return sort_keys(categories, (*names, "-id"), unique={"id"})
 
 
 def _of(event_id: int, is_addon: bool | None) -> list[ColumnElement[bool]]:

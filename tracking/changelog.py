@@ -27,11 +27,13 @@ def note(connection: AsyncConnection, what: str) -> None:
 def collected(connection: AsyncConnection) -> Iterator[list[str]]:
     """Collects what is noted on a connection, which others will have after this."""
     notes: list[str] = []
-    connection.info[_NOTES] = notes
+    # Asked for once: a connection that breaks meanwhile has none any more.
+    info = connection.info
+    info[_NOTES] = notes
     try:
         yield notes
     finally:
-        connection.info.pop(_NOTES, None)
+        info.pop(_NOTES, None)
 
 
 def tell(by: str, notes: list[str]) -> None:
