@@ -6,12 +6,13 @@ from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
+from serving.security import SECURITY_HEADERS, content_security_policy
+
 # Nobody's browser is to guess what an answer is, to tell where it was read, or to show it within
 # another page. What is answered is for who asked, as it was then: no cache keeps it.
 _DEFAULTS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    **SECURITY_HEADERS,
+    "Content-Security-Policy": content_security_policy(),
     "Cache-Control": "no-store",
 }
 

@@ -216,6 +216,7 @@ class BoundedProtocol(H11Protocol):
             headers = [
                 (b"date", formatdate(usegmt=True).encode()),
                 (b"content-type", b"text/plain; charset=utf-8"),
+                (b"x-content-type-options", b"nosniff"),
                 (b"content-length", b"%d" % (len(phrase) + 1)),
                 (b"Connection", b"close"),
             ]
