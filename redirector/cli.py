@@ -7,7 +7,7 @@ import typer
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from redirector import backlog, counters
+from redirector import backlog, backups, counters
 from redirector.backlog import Backlog
 from redirector.spool_format import SpoolError
 from redirector.survey import Survey, Waiting, survey
@@ -17,6 +17,8 @@ from tracking.data_dir import keep_private
 from tracking.database import Database
 from tracking.process import EXIT_FAILURE, configure_logging, reported_errors
 from tracking.settings import Settings
+
+backups.add_to(app)
 
 
 @app.command("spool")

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 _UMASK = 0o077
 _OTHERS = 0o077
-# What SQLite, `tracking/use.py` and `tracking/restore.py` make beside the database.
+# What SQLite makes beside the database.
 SIDE_FILES = ("-wal", "-shm", "-journal")
 _OURS = (DATABASE_NAME, "redis", "spool", ".writable")
 
@@ -76,6 +76,21 @@ def refuse_links(settings: Settings) -> None:
             f"{linked[0]} is a symbolic link, which is not followed out of DATA_DIR: make DATA_DIR "
             "itself the link, or set DATABASE_URL for a database that lies elsewhere"
         )
+
+
+def make_directory(directory: Path) -> None:
+    """Makes the database's directory, and makes sure that it can be written.
+
+    Raises:
+        WaymarkError: it can't.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        probe = directory / ".writable"
+        probe.touch()
+        probe.unlink(missing_ok=True)
+    except OSError as error:
+        raise WaymarkError(f"can't write to {directory}: {error.strerror} (DATA_DIR)") from None
 
 
 def _entries(settings: Settings) -> Iterator[Path]:

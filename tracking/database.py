@@ -23,11 +23,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from tracking import changelog, driver, schema
+from tracking.data_dir import make_directory
+from tracking.database_lock import DatabaseLock
 from tracking.errors import (
     DatabaseBusyError,
     DatabaseUnavailableError,
     NoDatabaseError,
-    WaymarkError,
 )
 from tracking.settings import Settings
 
@@ -77,11 +78,18 @@ class Database:
     Args:
         url: SQLAlchemy URL of a SQLite file.
         timeout: seconds to wait for a lock, or for a connection of the pool.
+        shared: whether it is to be kept from being replaced by a restore.
+
+    Raises:
+        DatabaseInUseError: a restore is at work.
     """
 
-    def __init__(self, url: str, timeout: float) -> None:
+    def __init__(self, url: str, timeout: float, *, shared: bool = False) -> None:
         writable = make_url(url)
         self._path = Path(writable.database or "")
+        self._lock = DatabaseLock(self._path) if shared else None
+        if self._lock is not None and self._path.exists():
+            self._lock.share()
         self._timeout = timeout
         file = f"file:{_quoted(self._path)}"
         read_only = writable.set(database=file, query={"mode": "ro", "uri": "true"})
@@ -98,7 +106,7 @@ class Database:
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """The database that the settings name."""
-        return cls(settings.sql_url, settings.database_timeout)
+        return cls(settings.sql_url, settings.database_timeout, shared=True)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -185,13 +193,18 @@ class Database:
 
         Raises:
             WaymarkError: the database's directory can't be written.
+            DatabaseInUseError: a restore is at work.
             SchemaError: the database is newer than this program.
             DatabaseUnavailableError: SQL can't be used now.
         """
-        _make_directory(self._path.parent)
+        make_directory(self._path.parent)
+        if self._lock is not None:
+            self._lock.share()
         if self._path.exists():
             async with self.read() as connection:
-                if await connection.run_sync(schema.is_current):
+                journal = await connection.exec_driver_sql("PRAGMA journal_mode")
+                in_wal = journal.scalar_one() == "wal"  # a copied backup is not
+                if await connection.run_sync(schema.is_current) and in_wal:
                     return
         await self._use_wal()
         async with self.write() as connection:
@@ -223,6 +236,8 @@ class Database:
         # A lookup that hangs, on a dead disk say, must not hold up who wants to stop.
         if not self._lookup_turn.locked():
             await self._close_lookup_connection()
+        if self._lock is not None:
+            self._lock.release()
 
     async def _close_lookup_connection(self) -> None:
         connection, self._lookup_connection = self._lookup_connection, None
@@ -331,13 +346,3 @@ def _translated_errors() -> Iterator[None]:
 def _quoted(path: Path) -> str:
     """The path as part of an SQLite URI (https://www.sqlite.org/uri.html, section 3.1)."""
     return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-
-
-def _make_directory(directory: Path) -> None:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        probe = directory / ".writable"
-        probe.touch()
-        probe.unlink(missing_ok=True)
-    except OSError as error:
-        raise WaymarkError(f"can't write to {directory}: {error.strerror} (DATA_DIR)") from None

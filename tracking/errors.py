@@ -17,6 +17,14 @@ class NoDatabaseError(WaymarkError):
     """There is no database where one is needed, or the file was never Waymark's."""
 
 
+class DatabaseInUseError(WaymarkError):
+    """A restore needs the database for itself, or has it."""
+
+
+class BackupError(WaymarkError):
+    """A backup can't be made, or a file is none."""
+
+
 class SchemaError(WaymarkError):
     """The database was written by a newer Waymark than this one."""
 

@@ -65,6 +65,12 @@ def _host(value: str) -> str:
         raise ValueError("holds no IPv6 address between its brackets") from None
 
 
+def sqlite_url(path: Path) -> str:
+    """The URL of a database file."""
+    # As a URL's part, so that a directory's name may hold what URLs give a meaning to.
+    return URL.create(_DRIVER, database=str(path)).render_as_string(hide_password=False)
+
+
 def _database_url(value: str) -> str:
     try:
         url = make_url(value)
@@ -224,9 +230,7 @@ class Settings(BaseSettings):
         """The database's URL: `DATABASE_URL`, or the file in `DATA_DIR`."""
         if self.database_url is not None:
             return self.database_url
-        # As a URL's part, so that a directory's name may hold what URLs give a meaning to.
-        url = URL.create(_DRIVER, database=str(self.data_dir / DATABASE_NAME))
-        return url.render_as_string(hide_password=False)
+        return sqlite_url(self.data_dir / DATABASE_NAME)
 
     @property
     def database_path(self) -> Path:

@@ -18,18 +18,17 @@ from tracking.settings import Settings
 NOBODY = 65534
 
 
-@pytest.fixture(params=["root or whoever runs the tests", "a service's user"])
-def user(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[int]:
-    """The user that works; of a test that runs as root, once another."""
+@pytest.fixture(params=["whoever runs the tests", "a service's user"])
+def own(request: pytest.FixtureRequest, short_dir: Path) -> Iterator[Settings]:
+    """A data directory of the user that works: of a test that runs as root, once another."""
+    settings = Settings(data_dir=short_dir, redis_url=None)
     if request.param == "a service's user" and os.geteuid() == 0:
-        for directory in (tmp_path, *tmp_path.parents[:2]):
-            directory.chmod(0o755)
-        os.chown(tmp_path, NOBODY, NOBODY)
+        os.chown(short_dir, NOBODY, NOBODY)
         os.seteuid(NOBODY)
-        yield NOBODY
+        yield settings
         os.seteuid(0)
     else:
-        yield os.geteuid()
+        yield settings
 
 
 def mode(path: Path) -> int:
@@ -59,18 +58,15 @@ def loose(directory: Path) -> dict[Path, int]:
     return wanted
 
 
-def test_looser_modes_are_tightened(
-    settings: Settings, user: int, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_looser_modes_are_tightened(own: Settings, caplog: pytest.LogCaptureFixture) -> None:
     """Files and directories of ours, and the log says which; a second start finds nothing to do."""
-    assert os.geteuid() == user
-    wanted = loose(settings.data_dir)
-    secure(settings)
+    wanted = loose(own.data_dir)
+    secure(own)
     assert {path: mode(path) for path in wanted} == wanted
     for path in wanted:
         assert f"{path} (was 0" in caplog.text
     caplog.clear()
-    secure(settings)
+    secure(own)
     assert caplog.text == ""
 
 
