@@ -5,6 +5,7 @@ from typing import Any, Final, NoReturn
 from urllib.parse import quote
 
 import h11
+from h11._receivebuffer import ReceiveBuffer
 
 from serving.limits import Limits
 from tracking.urls import PRINTABLE
@@ -61,6 +62,10 @@ class Connection(h11.Connection):
     def is_full(self) -> bool:
         """Whether there is something that can't be read yet."""
         return self.held or (bool(self._receive_buffer) and not self._is_reading())
+
+    def forget(self) -> None:
+        """Drops what has come and was not read."""
+        self._receive_buffer = ReceiveBuffer()
 
     def go_on(self) -> None:
         """Ends a hold."""

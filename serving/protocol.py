@@ -118,13 +118,12 @@ class BoundedProtocol(H11Protocol):
 
     def shutdown(self) -> None:
         """Called when the server stops: closes it, behind its answer if there is one."""
-        if self.transport.is_closing():
-            if self.wire.get_write_buffer_size() == 0:
-                self.transport.abort()
-        elif self._is_answering():
+        if self._is_answering() and not self.transport.is_closing():
             self.conn.keep_alive = self.cycle.keep_alive = False
         else:
-            self.transport.close()
+            # What is in its buffer still goes; but nobody who sends on is waited for.
+            self._partial = True
+            self.wire.close()
 
     def pause_writing(self) -> None:
         """Called when the client leaves too much unread."""
@@ -214,7 +213,8 @@ class BoundedProtocol(H11Protocol):
         self._door.note(f"{status} {phrase}")
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             headers = [
-                (b"date", formatdate(usegmt=True).encode()),
+                # Who has none in uvicorn's adds it to each answer.
+                *(self.server_state.default_headers or [(b"date", _now())]),
                 (b"content-type", b"text/plain; charset=utf-8"),
                 (b"x-content-type-options", b"nosniff"),
                 (b"content-length", b"%d" % (len(phrase) + 1)),
@@ -232,17 +232,31 @@ class BoundedProtocol(H11Protocol):
         if self.wire.is_closing():
             return
         if self.conn.has_unread or self.flow.read_paused:
-            self.wire.write_eof()
-            self.wire.resume_reading()
+            self._linger()
         else:
             self.wire.close()
         self._look_in(self.limits.linger_seconds)
+
+    def _linger(self) -> None:
+        self.conn.forget()
+        if not self._is_answering():
+            # And with it the body that nobody read.
+            self.cycle = None  # type: ignore[assignment]
+        try:
+            self.wire.write_eof()
+            self.wire.resume_reading()
+        except (OSError, RuntimeError):  # the client has left, and the loop does not know it yet
+            self.wire.abort()
 
     def _drop(self, data: bytes) -> None:
         """Takes no notice of what comes behind the last answer, and after a while nothing more."""
         self._dropped += len(data)
         if self._dropped > self.limits.linger:
             self.wire.pause_reading()
+
+
+def _now() -> bytes:
+    return formatdate(usegmt=True).encode()
 
 
 class _Flow(FlowControl):

@@ -52,7 +52,8 @@ class Stranger:
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _PIECE)
         try:
             yield reader, writer
-            self.open += await _is_open(reader)
+            is_open = await _is_open(reader)
+            self.open += is_open
         finally:
             writer.transport.abort()
 

@@ -7,6 +7,7 @@ from textwrap import dedent
 
 import h11
 import pytest
+from h11._receivebuffer import ReceiveBuffer
 from uvicorn.protocols.http import h11_impl
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
@@ -134,6 +135,8 @@ def test_the_buffer_of_h11() -> None:
     connection = h11.Connection(h11.SERVER)
     connection.receive_data(b"GET /")
     assert connection._receive_buffer._data == bytearray(b"GET /"), CHANGED
+    connection._receive_buffer = ReceiveBuffer()
+    assert connection.trailing_data == (b"", False), CHANGED
     connection._process_error(h11.CLIENT)
     assert connection.their_state is h11.ERROR, CHANGED
 
