@@ -31,7 +31,8 @@ class CampaignFields(WriteModel):
     external_target: Target = Field(
         "",
         description='Where the link leads: an absolute http or https URL, or "" for the event\'s '
-        "ticket shop. Without credentials, control characters and spaces.",
+        "ticket shop. Without credentials, control characters and spaces, and no tracking link of "
+        "this server.",
         examples=["https://www.example.com/spring?from=facebook#tickets"],
     )
 

@@ -24,7 +24,13 @@ from sqlalchemy.exc import ArgumentError
 from tracking.errors import WaymarkError
 from tracking.links import check_leads_away
 from tracking.misspelling import is_service_address, misspelt
-from tracking.urls import InvalidUrlError, check_target, has_forbidden_characters, http_origin
+from tracking.urls import (
+    InvalidUrlError,
+    check_target,
+    has_forbidden_characters,
+    http_origin,
+    location_of,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -115,11 +121,11 @@ def _url_or_path(value: str) -> str:
 
 
 def _public_url(value: str) -> str:
-    """Reads an origin, with or without a slash behind it."""
+    """Reads an origin, with or without a slash behind it; its host becomes ASCII."""
     origin = check_target(value).removesuffix("/")
     if origin.count("/") != 2 or "?" in origin or "#" in origin:
         raise ValueError("must be a scheme and a host alone, like https://links.example")
-    return origin
+    return location_of(origin)
 
 
 def _networks(value: object) -> object:

@@ -6,15 +6,12 @@ from html.parser import HTMLParser
 
 import httpx
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from tests.api.conftest import Shop
+from tests.browsing import Chromium
 
 PAGE = "/api/v1/docs"
-_FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync"),
-)
 # Notes whatever the policy stops, from the page's first moment.
 _WITNESS = """
 window.stopped = [];
@@ -58,14 +55,10 @@ async def test_the_page_comes_from_here_alone(shop: Shop) -> None:
 
 
 @pytest.fixture
-async def page(shop: Shop) -> AsyncIterator[Page]:
+async def page(shop: Shop, chromium: Chromium) -> AsyncIterator[Page]:
     """The page in Chromium, with every problem that it met as a failure."""
     problems: list[str] = []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=list(_FLAGS)
-        )
-        page = await browser.new_page()
+    async with chromium.page() as page:
         page.on("console", lambda message: problems.append(message.text))
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on(
@@ -81,7 +74,6 @@ async def page(shop: Shop) -> AsyncIterator[Page]:
         yield page
         assert await page.evaluate("window.stopped") == []
         assert problems == []
-        await browser.close()
 
 
 async def test_it_works_in_a_browser(shop: Shop, page: Page) -> None:

@@ -166,6 +166,10 @@ ORIGINS = {
     "everywhere": ({"HOST": "0.0.0.0", "REDIRECTOR_PORT": "80"}, "http://127.0.0.1"),
     "IPv6": ({"HOST": "::", "REDIRECTOR_PORT": "8002"}, "http://[::1]:8002"),
     "told": ({"PUBLIC_URL": "https://links.example"}, "https://links.example"),
+    "told with an umlaut": (
+        {"PUBLIC_URL": "https://k\u00e4se.example/"},
+        "https://xn--kse-qla.example",
+    ),
     "told with a slash": ({"PUBLIC_URL": "https://links.example:8/"}, "https://links.example:8"),
 }
 
