@@ -24,5 +24,4 @@ def contains(stored: ColumnElement[str], wanted: str) -> ColumnElement[bool]:
 
 def _folded(text: str) -> str:
     """Without case (Unicode, section 3.13.5), accents composed: `ß` is `ss`, `Ä` is `ä`."""
-    folded = unicodedata.normalize("NFC", text).casefold()
-    return unicodedata.normalize("NFC", folded).replace(_SEPARATOR, " ")
+    return unicodedata.normalize("NFC", text.casefold()).replace(_SEPARATOR, " ")
