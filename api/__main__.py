@@ -2,8 +2,6 @@
 
 import logging
 
-import uvicorn
-
 from api.app import create_app
 from serving import server
 from serving.files import connection_limit
@@ -32,9 +30,9 @@ def main(settings: Settings) -> None:
         max_connections=connection_limit(settings.max_connections),
     )
     config.date_header = False  # api/headers.py has one that agrees with what else is answered
-    process.ignore_stop_signals()
+    came = process.hold_stop_signals()
     logger.info("listening on %s", http_origin(settings.host, settings.api_port))
-    uvicorn.Server(config).run(sockets=[listener])
+    server.Server(config, came).run(sockets=[listener])
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
 
 
 if __name__ == "__main__":
-    process.ignore_stop_signals()
+    process.hold_stop_signals()
     uvicorn.run(
         app,
         host=HOST,

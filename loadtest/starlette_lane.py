@@ -13,7 +13,7 @@ from tracking.settings import Settings
 
 def main(settings: Settings) -> None:
     """Serves until SIGINT or SIGTERM."""
-    process.ignore_stop_signals()
+    process.hold_stop_signals()
     uvicorn.run(
         create_app(settings),
         host=settings.host,

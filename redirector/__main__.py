@@ -7,7 +7,6 @@ import signal
 import threading
 from multiprocessing.process import BaseProcess
 
-import uvicorn
 from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
@@ -62,16 +61,17 @@ def main(settings: Settings) -> None:
         workers=settings.redirector_workers,
         worker_patience=_WORKER_PATIENCE,
     )
-    process.ignore_stop_signals()
+    came = process.hold_stop_signals()
     logger.info("answering links on %s", http_origin(settings.host, settings.redirector_port))
     if settings.redirector_workers > 1:
         hangup = signal.getsignal(signal.SIGHUP)
         supervisor = Multiprocess(config, sockets=[listener])
         # uvicorn would start all workers anew.
         signal.signal(signal.SIGHUP, hangup)
+        supervisor.signal_queue.extend(came)
         supervisor.run()
     else:
-        uvicorn.Server(config).run(sockets=[listener])
+        server.Server(config, came).run(sockets=[listener])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""How both services configure uvicorn."""
+"""How both services configure and run uvicorn."""
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from starlette.applications import Starlette
@@ -51,3 +53,23 @@ def bound(listener: socket.socket) -> None:
     What comes at once is never more than the kernel's buffer; and Linux lets that grow to 6 MiB.
     """
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+
+
+class Server(uvicorn.Server):
+    """uvicorn's, which also obeys a signal that came before it listened to signals.
+
+    Args:
+        came: what `tracking.process.hold_stop_signals` returned.
+    """
+
+    def __init__(self, config: uvicorn.Config, came: list[int]) -> None:
+        super().__init__(config)
+        self._came = came
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handles signals in the block, beginning with those that were held."""
+        with super().capture_signals():
+            for number in self._came:
+                self.handle_exit(number, None)
+            yield

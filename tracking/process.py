@@ -156,15 +156,20 @@ def stop_at_hangup() -> None:
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
 
 
-def ignore_stop_signals() -> None:
+def hold_stop_signals() -> list[int]:
     """Leaves SIGINT, SIGTERM and SIGHUP to the server that runs next.
 
     uvicorn stops in order at either of the first two, then raises the signal again for whoever
     handled it before; with nobody there, the process ends with status 0.
+
+    Returns:
+        Those that come while no server handles them, which the next one must be told of.
     """
+    came: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, lambda number, _: came.append(number))
     stop_at_hangup()
+    return came
 
 
 def prepare_database(settings: Settings) -> None:

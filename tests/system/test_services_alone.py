@@ -138,6 +138,29 @@ async def test_a_lost_log_or_terminal_changes_nothing(
     assert campaign.click_count == (5 if service.module == "redirector.flusher" else 0)
 
 
+LISTENING = {"redirector": "answering links on", "api": "listening on"}
+
+
+EARLY = {
+    "redirector": Service("redirector"),
+    "redirector with workers": Service("redirector", {"REDIRECTOR_WORKERS": "2"}),
+    "api": Service("api"),
+}
+
+
+@pytest.mark.parametrize("service", EARLY.values(), ids=EARLY)
+async def test_a_signal_is_heard_from_the_first_line_on(
+    variables: dict[str, str], service: Service
+) -> None:
+    """SIGTERM as soon as the log says where it listens, before the server does: it ends with 0."""
+    with started(service.module, **variables, **service.variables) as process:
+        assert process.stderr is not None
+        assert next(line for line in process.stderr if LISTENING[service.module] in line)
+        process.terminate()
+        await until(lambda: process.poll() is not None)
+    assert process.returncode == 0
+
+
 async def test_a_hangup_does_not_stop_the_embedded_redis(short_dir: Path) -> None:
     """The server ignores SIGHUP, as Redis does; SIGTERM ends it in order."""
     socket = short_dir / "redis" / "redis.sock"
@@ -194,9 +217,6 @@ def test_a_wrong_setting_without_a_reader_is_status_2(short_dir: Path) -> None:
     with _reader_is_gone() as log, launched(command, {"API_PORT": "0"}, log=log) as process:
         finished(process)
     assert process.returncode == 2
-
-
-LISTENING = {"redirector": "answering links on", "api": "listening on"}
 
 
 @pytest.mark.parametrize(("module", "says"), LISTENING.items())
