@@ -217,7 +217,8 @@ _HEADERS: Json = {
 _LIST_HEADERS: Json = {
     **_HEADERS,
     "Last-Modified": _header(
-        "When something was last written; not there before the first time.",
+        "When something was last written; not there before the first time, and while it would be "
+        "later than the answer's own date.",
         {"type": "string"},
         required=False,
     ),

@@ -40,6 +40,8 @@ def configure_logging(level: int = logging.INFO) -> None:
     )
     for chatty in ("alembic", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # It warns of each body that is no multipart form, which its sender is told.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
 def flush_log() -> None:

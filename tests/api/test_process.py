@@ -73,6 +73,30 @@ def test_a_request_under_way_is_answered_before_the_end(tmp_path: Path) -> None:
         assert database.execute("SELECT description FROM campaigns").fetchall() == [("x",)]
 
 
+def test_a_wrong_body_is_no_line_in_the_log(tmp_path: Path) -> None:
+    """Who sends it is told; nobody else need read how often."""
+    port = free_port()
+    token = asyncio.run(_make_token(tmp_path))
+    with started("api", DATA_DIR=str(tmp_path), API_PORT=str(port)) as process:
+        _health(port)
+        for content in (b"--b\r\nX\rY: z\r\n\r\n\r\n--b--\r\n", b"--b\r\n\xff: \r\n", b"b"):
+            response = httpx.post(
+                f"http://127.0.0.1:{port}/api/v1/organizers/acme/events/summer/categories/",
+                content=content,
+                headers={
+                    "Authorization": f"Token {token}",
+                    "Content-Type": "multipart/form-data; boundary=b",
+                },
+                timeout=DEADLINE,
+                verify=False,
+            )
+            assert response.status_code == 400
+            assert response.json()["detail"].startswith("Multipart form parse error - ")
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=DEADLINE)
+    assert "multipart" not in log
+
+
 async def _make_token(directory: Path) -> str:
     database = Database.of(Settings(data_dir=directory))
     await database.migrate()

@@ -126,6 +126,8 @@ async def test_a_mistake_of_the_program_is_a_500_that_tells_nothing(
         response = await service.client.get(PATH.replace("campaigns", "categories"))
     assert response.status_code == 500
     assert response.json() == {"detail": "An internal error happened; it was logged."}
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Cache-Control"] == "no-store"
     assert "Traceback" in caplog.text
 
 
