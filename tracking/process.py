@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 from tracking import changelog, data_dir
 from tracking.database import Database
+from tracking.database_lock import DatabaseLock
 from tracking.errors import DatabaseUnavailableError, WaymarkError
 from tracking.output import Output, OutputHandler
 from tracking.settings import Settings, SettingsError
@@ -177,9 +178,14 @@ def hold_stop_signals() -> list[int]:
 def prepare_database(settings: Settings) -> None:
     """Brings the schema up to date before a service starts, which must do without when SQL is away.
 
+    From then to its end the process shares the lock that a restore needs for itself.
+
     Raises:
-        WaymarkError: `DATA_DIR` can't be written, or the database is newer than this program.
+        WaymarkError: `DATA_DIR` can't be written, the database is newer than this program, or a
+            restore is at work.
     """
+    data_dir.make_directory(settings.database_path.parent)
+    DatabaseLock(settings.database_path).share()
 
     async def prepare() -> None:
         database = Database.of(settings)

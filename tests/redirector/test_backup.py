@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.redirector.place import Place
+from tests.waiting import until
 from tracking import clicks
 
 
@@ -31,6 +32,7 @@ async def test_a_backup_is_one_moment(place: Place) -> None:
         return number
 
     flushing = asyncio.create_task(flush())
+    await until(lambda: place.counts()["first"] > 0)
     for _ in range(3):
         said = await asyncio.to_thread(place.backed_up)
         assert "do not agree" not in said

@@ -1,6 +1,5 @@
 """`waymark restore`: what it puts in place, what it keeps, and when it refuses."""
 
-import asyncio
 import shutil
 import sqlite3
 import stat
@@ -17,7 +16,6 @@ from redirector.batches import NumberedBatch
 from redirector.spool import Spool
 from tests.processes import finished, free_port, started
 from tests.redirector.place import Place, create_campaign
-from tests.waiting import until
 from tracking import schema
 from tracking.database import Database
 
@@ -40,12 +38,8 @@ async def test_nothing_is_restored_while_anything_runs(place: Place, module: str
                 break
             assert line, "it ended"
         before = place.file.read_bytes()
-
-        def refused() -> bool:
-            status, said = place.waymark("restore", str(place.backup))
-            return status == 1 and "stop" in said
-
-        await until(lambda: asyncio.to_thread(refused), within=20)
+        status, said = place.waymark("restore", str(place.backup))
+        assert (status, said.count("\n"), "stop" in said) == (1, 1, True), said
         assert place.file.read_bytes() == before
         process.kill()
         process.wait()
