@@ -10,8 +10,8 @@ from tracking.database import Database, Lookup
 class WatchedDatabase(Database):
     """Counts its lookups, and can hold each before it ends."""
 
-    def __init__(self, url: str, timeout: float) -> None:
-        super().__init__(url, timeout)
+    def __init__(self, url: str, timeout: float, *, shared: bool = False) -> None:
+        super().__init__(url, timeout, shared=shared)
         self.lookups = 0
         self._open = asyncio.Event()
         self._open.set()
