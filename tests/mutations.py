@@ -176,6 +176,20 @@ MUTATIONS = (
         "tests/redirector/test_recorder.py::test_clicks_count_under_the_hour_they_were_made",
     ),
     Mutation(
+        "nothing is written to a database whose file was replaced",
+        "tracking/driver.py",
+        "        self._connection.check_file()\n",
+        "",
+        "tests/tracking/test_database.py::test_a_file_that_was_replaced_is_noticed",
+    ),
+    Mutation(
+        "connections that failed are all closed before others are opened",
+        "tracking/database.py",
+        "                await self._close_connections(_RENEWAL_SECONDS)\n",
+        "",
+        "tests/tracking/test_database.py::test_a_connection_that_was_opened_read_only_is_not_kept",
+    ),
+    Mutation(
         "the flusher flushes a last time when it is stopped",
         "redirector/flusher.py",
         "_LAST_FLUSHES = 10",

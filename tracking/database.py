@@ -1,44 +1,38 @@
-"""The engine and its transactions: the only place that knows which SQL database it is.
-
-SQLite in WAL mode: readers are opened read-only and never block; there is one writing connection a
-process, and each write is one `BEGIN IMMEDIATE` transaction, so that it waits for the lock at its
-start and never fails in the middle.
-"""
+"""The database and its transactions: the only place that knows which SQL database it is."""
 
 import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import URL, ColumnElement, Connection, Select, Table, event, insert
+from sqlalchemy import ColumnElement, Select, Table, insert
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tracking import changelog, driver, schema
+from tracking import changelog, schema
 from tracking.data_dir import make_directory
 from tracking.database_lock import DatabaseLock
+from tracking.driver import Connection, Opener
 from tracking.errors import (
     DatabaseBusyError,
     DatabaseUnavailableError,
     NoDatabaseError,
 )
+from tracking.pools import LONGEST_TRANSACTION, Pools, translated_errors, uri
 from tracking.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-READERS = 4
-# KiB of pages that a connection keeps at most: SQLite's default; and what the rows of a flush need
-# that lie all over a large table. With less it writes pages early, and reads them again.
-_CACHE = 2_000
-_FLUSH_CACHE = 32_000
+# A query that waits for a lock gives up by itself, a moment before it is given up.
+_PATIENCE_BEYOND_LOCKS = 0.5
+# How long who opens connections anew, and who closes the last, waits for those in use.
+_RENEWAL_SECONDS = 1.0
+_CLOSE_SECONDS = 1.0
 
 Transaction = AsyncConnection
 """What queries are given: a name for those who must not know SQLAlchemy."""
@@ -85,39 +79,43 @@ class Database:
     """
 
     def __init__(self, url: str, timeout: float, *, shared: bool = False) -> None:
-        writable = make_url(url)
-        self._path = Path(writable.database or "")
+        self._path = Path(make_url(url).database or "")
         self._lock = DatabaseLock(self._path) if shared else None
         if self._lock is not None and self._path.exists():
             self._lock.share()
         self._timeout = timeout
-        file = f"file:{_quoted(self._path)}"
-        read_only = writable.set(database=file, query={"mode": "ro", "uri": "true"})
-        self._readers = _engine(read_only, timeout, pool_size=READERS, begin="BEGIN")
-        self._writer = _engine(
-            writable, timeout, pool_size=1, begin="BEGIN IMMEDIATE", cache=_FLUSH_CACHE
-        )
-        self._impatient_writer = _engine(writable, 0, pool_size=1, begin="BEGIN IMMEDIATE")
+        self._opener = Opener(self._path)
+        self._pools = Pools(self._opener, self._path, timeout)
+        self._renewal = asyncio.Lock()
         # For lookups: a connection of their own, opened when it is needed.
-        self._lookup_uri = f"{file}?mode=ro"
         self._lookup_turn = asyncio.Lock()
-        self._lookup_connection: driver.Connection | None = None
+        self._lookup_connection: Connection | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """The database that the settings name."""
         return cls(settings.sql_url, settings.database_timeout, shared=True)
 
+    @property
+    def patience(self) -> float:
+        """Seconds after which a query hangs: it would have given up waiting for a lock before."""
+        return self._timeout + _PATIENCE_BEYOND_LOCKS
+
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
+    async def read(
+        self, at_most: float | None = LONGEST_TRANSACTION
+    ) -> AsyncIterator[AsyncConnection]:
         """A read transaction: what it sees does not change while it lasts.
+
+        Args:
+            at_most: seconds that it may take.
 
         Raises:
             DatabaseUnavailableError: SQL can't be used now.
         """
-        with _translated_errors():
-            async with self._readers.connect() as connection:
-                yield connection
+        pools = await self._usable_pools()
+        async with pools.transaction(pools.readers, at_most) as connection:
+            yield connection
 
     async def look_up(self, lookup: Lookup, values: Sequence[str]) -> Sequence[tuple[Any, ...]]:
         """The rows that a lookup finds for these values, as the driver has them.
@@ -129,36 +127,56 @@ class Database:
             values: one at least.
 
         Raises:
-            DatabaseUnavailableError: SQL can't be used now.
+            DatabaseUnavailableError: SQL can't be used now, or does not answer in time.
         """
         sql, parameters = lookup.statement(values)
-        async with self._lookup_turn:
-            with _translated_errors():
-                if self._lookup_connection is None:
-                    self._lookup_connection = await _connect(
-                        self._lookup_uri, uri=True, timeout=self._timeout, isolation_level=None
-                    )
-                try:
-                    return await self._lookup_connection.fetch(sql, parameters)
-                except sqlite3.Error:
-                    await self._close_lookup_connection()
-                    raise
+        await self._usable_pools()
+        try:
+            async with asyncio.timeout(self.patience), self._lookup_turn:
+                with translated_errors():
+                    return await self._fetch(sql, parameters)
+        except TimeoutError:
+            raise DatabaseUnavailableError(f"no answer came in {self.patience:g} s") from None
+        except DatabaseBusyError:
+            raise
+        except DatabaseUnavailableError:
+            self._pools.failed = True
+            raise
+
+    async def _fetch(self, sql: str, parameters: Sequence[str]) -> Sequence[tuple[Any, ...]]:
+        if self._lookup_connection is None:
+            self._lookup_connection = await self._opener.open(
+                uri(self._path, "ro"), uri=True, timeout=self._timeout, isolation_level=None
+            )
+        try:
+            return await self._lookup_connection.fetch(sql, parameters)
+        except sqlite3.Error:
+            await self._close_lookup_connection()
+            raise
+        except asyncio.CancelledError:
+            # It may hang: the next lookup gets another.
+            self._lookup_connection.abandon()
+            self._lookup_connection = None
+            raise
 
     @asynccontextmanager
-    async def write(self, by: str = changelog.SOMEBODY) -> AsyncIterator[AsyncConnection]:
+    async def write(
+        self, by: str = changelog.SOMEBODY, *, at_most: float | None = LONGEST_TRANSACTION
+    ) -> AsyncIterator[AsyncConnection]:
         """A write transaction: committed at the end, rolled back when an exception leaves it.
 
         Args:
             by: who writes, in words, for the log of changes.
+            at_most: seconds that it may take. When it took longer it may be in SQL or not.
 
         Raises:
             DatabaseBusyError: it stayed locked for the whole time-out.
             DatabaseUnavailableError: SQL can't be used now.
         """
-        with _translated_errors():
-            async with self._writer.begin() as connection:
-                with changelog.collected(connection) as notes:
-                    yield connection
+        pools = await self._usable_pools()
+        async with pools.transaction(pools.writer, at_most) as connection:
+            with changelog.collected(connection) as notes:
+                yield connection
         changelog.tell(by, notes)
 
     @asynccontextmanager
@@ -169,9 +187,37 @@ class Database:
             DatabaseBusyError: somebody else is writing.
             DatabaseUnavailableError: SQL can't be used now.
         """
-        with _translated_errors():
-            async with self._impatient_writer.begin() as connection:
-                yield connection
+        pools = await self._usable_pools()
+        async with pools.transaction(pools.impatient_writer, LONGEST_TRANSACTION) as connection:
+            yield connection
+
+    async def check_writing(self) -> None:
+        """Writes what changes nothing, all the way to the disk.
+
+        That a transaction begins, and that it can be rolled back, tells nothing of a full disk.
+
+        Raises:
+            DatabaseBusyError: somebody else is writing.
+            DatabaseUnavailableError: nothing can be written now.
+        """
+        async with self.write_if_idle() as connection:
+            version = await connection.exec_driver_sql("PRAGMA user_version")
+            await connection.exec_driver_sql(f"PRAGMA user_version = {version.scalar_one()}")
+
+    async def _usable_pools(self) -> Pools:
+        """The pools; when a connection failed, new ones, once all that was open is closed.
+
+        A connection that SQLite opened read-only for want of permission stays read-only. And while
+        any connection of the process to the file is open, later ones share its index of the WAL
+        (`-shm`), which is then read-only too (`unixShmNode.isReadonly` in SQLite's os_unix.c).
+        """
+        if not self._pools.worn:
+            return self._pools
+        async with self._renewal:
+            if self._pools.worn:
+                await self._close_connections(_RENEWAL_SECONDS)
+                self._pools = Pools(self._opener, self._path, self._timeout)
+        return self._pools
 
     async def require(self) -> None:
         """Makes sure that the database is there, for what must not make an empty one.
@@ -206,11 +252,21 @@ class Database:
                 in_wal = journal.scalar_one() == "wal"  # a copied backup is not
                 if await connection.run_sync(schema.is_current) and in_wal:
                     return
+        else:
+            self._make_file()
         await self._use_wal()
-        async with self.write() as connection:
+        async with self.write(at_most=None) as connection:
             if not await connection.run_sync(schema.is_current):
                 await connection.run_sync(schema.upgrade)
                 logger.info("the database's schema is up to date")
+
+    def _make_file(self) -> None:
+        """Makes an empty database, which no connection does: it would be one in a lost one's place."""
+        try:
+            self._path.touch(0o600)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise DatabaseUnavailableError(f"{self._path}: {reason}") from error
 
     async def migrate_when_possible(self) -> None:
         """`migrate`, tried until SQL can be used; says once in the log that it waits."""
@@ -229,15 +285,17 @@ class Database:
                 return
 
     async def close(self) -> None:
-        """Closes all connections."""
-        await self._readers.dispose()
-        await self._writer.dispose()
-        await self._impatient_writer.dispose()
-        # A lookup that hangs, on a dead disk say, must not hold up who wants to stop.
-        if not self._lookup_turn.locked():
-            await self._close_lookup_connection()
+        """Closes all connections; waits for none that hangs."""
+        await self._close_connections(_CLOSE_SECONDS)
         if self._lock is not None:
             self._lock.release()
+
+    async def _close_connections(self, at_most: float) -> None:
+        await self._pools.close(at_most)
+        # A lookup that hangs must not hold up who wants to stop.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(at_most), self._lookup_turn:
+                await self._close_lookup_connection()
 
     async def _close_lookup_connection(self) -> None:
         connection, self._lookup_connection = self._lookup_connection, None
@@ -253,8 +311,8 @@ class Database:
         deadline = time.monotonic() + self._timeout
         while True:
             try:
-                with _translated_errors():
-                    async with self._writer.connect() as connection:
+                with translated_errors():
+                    async with self._pools.writer.connect() as connection:
                         autocommit = await connection.execution_options(
                             isolation_level="AUTOCOMMIT"
                         )
@@ -280,69 +338,3 @@ async def insert_many(
     if rows:
         statement = insert(table).compile(dialect=connection.dialect)
         await connection.exec_driver_sql(str(statement), list(rows))
-
-
-def _engine(
-    url: URL, timeout: float, *, pool_size: int, begin: str, cache: int = _CACHE
-) -> AsyncEngine:
-    engine = create_async_engine(
-        url,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=timeout,
-        connect_args={"timeout": timeout, "async_creator_fn": _connect},
-    )
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def connected(connection: Any, _: ConnectionPoolEntry) -> None:  # the driver's own class
-        connection.isolation_level = None  # transactions begin where `begin` below says so
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA foreign_keys = ON")
-        # A click leaves Redis once SQL has committed it: the commit must be on disk by then.
-        cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute(f"PRAGMA cache_size = -{cache}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def begun(connection: Connection) -> None:
-        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-            connection.exec_driver_sql(begin)
-
-    return engine
-
-
-async def _connect(*arguments: Any, **options: Any) -> driver.Connection:
-    """Opens a connection; when that fails, its thread has ended before the error is raised.
-
-    aiosqlite leaves the thread behind, which prints a traceback when the event loop ends first.
-    """
-    connection = driver.Connection(*arguments, **options)
-    connection.thread.daemon = True
-    try:
-        await connection
-    except BaseException:
-        connection.thread.join()
-        raise
-    return connection
-
-
-@contextmanager
-def _translated_errors() -> Iterator[None]:
-    """Raises the driver's operational errors as the domain's."""
-    try:
-        yield
-    except PoolTimeoutError:
-        raise DatabaseBusyError("every connection to the database is in use") from None
-    except (DBAPIError, sqlite3.Error) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        if type(cause).__name__ not in {"OperationalError", "DatabaseError"}:
-            raise
-        message = str(cause)
-        if "locked" in message or "busy" in message:
-            raise DatabaseBusyError(message) from error
-        raise DatabaseUnavailableError(message) from error
-
-
-def _quoted(path: Path) -> str:
-    """The path as part of an SQLite URI (https://www.sqlite.org/uri.html, section 3.1)."""
-    return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")

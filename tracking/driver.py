@@ -3,18 +3,28 @@
 aiosqlite runs each call on a connection's own thread: to make a cursor, to execute, to fetch, to
 close. SQLAlchemy makes all four for each statement, and each trip costs more than most statements
 do. Here a cursor executes, fetches all rows and closes in one.
+
+And a connection notices that its file was replaced, and keeps nobody waiting whose disk hangs.
 """
 
+import asyncio
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from threading import Thread
 from typing import Any, Self
 
 import aiosqlite
 
 # aiosqlite's own default; it is for iterating over a cursor, which nobody does here.
 _ITER_CHUNK_SIZE = 64
+# A connection that is not closed within so many seconds hangs: on a dead disk, say.
+_CLOSE_SECONDS = 1.0
+# So many may hang at a time. Each has a thread, which ends when its disk goes on.
+MAX_HANGING = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +40,85 @@ class _Result:
 _NOTHING = _Result(None, -1, None, [])
 
 
+class Opener:
+    """Opens connections to one file, and knows those that hang."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._hanging: list[Thread] = []
+
+    async def open(self, database: str, **options: Any) -> "Connection":
+        """Opens a connection; when that fails, its thread has ended before the error is raised.
+
+        aiosqlite leaves the thread behind, which prints a traceback when the event loop ends first.
+
+        Args:
+            database: a path or an SQLite URI.
+            options: of `sqlite3.connect`.
+
+        Raises:
+            sqlite3.Error: it can't be opened, or too many hang already.
+        """
+        self._hanging[:] = [thread for thread in self._hanging if thread.is_alive()]
+        if len(self._hanging) >= MAX_HANGING:
+            raise sqlite3.OperationalError(f"{len(self._hanging)} connections hang")
+        connection = Connection(self._file, self._hanging, database, **options)
+        connection.thread.daemon = True
+        try:
+            await connection
+        except sqlite3.Error:
+            connection.thread.join()
+            raise
+        except BaseException:  # nobody waits any more: the thread may be anywhere
+            self._hanging.append(connection.thread)
+            raise
+        return connection
+
+
 class Connection(aiosqlite.Connection):
     """A connection whose cursors make one trip a statement.
 
     Args:
-        database: a path or an SQLite URI.
+        file: that is opened; when the path leads to another, or none, no transaction begins any
+            more: what is written to a file without a name is lost.
+        hanging: gets the thread, if it hangs when the connection is closed.
+        database: the file's path or its SQLite URI.
         options: of `sqlite3.connect`.
     """
 
-    def __init__(self, database: str, **options: Any) -> None:
-        super().__init__(partial(sqlite3.connect, database, **options), _ITER_CHUNK_SIZE)
+    def __init__(self, file: Path, hanging: list[Thread], database: str, **options: Any) -> None:
+        super().__init__(partial(self._open, database, options), _ITER_CHUNK_SIZE)
+        self._file = file
+        self._hanging = hanging
+        self._identity: tuple[int, int] | None = None
+
+    def _open(self, database: str, options: dict[str, Any]) -> sqlite3.Connection:
+        connection: sqlite3.Connection = sqlite3.connect(database, **options)
+        try:
+            self._identity = _identity(self._file)
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    async def close(self) -> None:
+        """Closes the connection, in one trip; one that hangs is closed when it goes on."""
+        if self._running:
+            closing = self.stop()
+            if closing is not None:
+                await asyncio.wait({closing}, timeout=_CLOSE_SECONDS)
+                if not closing.done():
+                    self._give_up()
+
+    def abandon(self) -> None:
+        """Closes it without waiting: somebody waited in vain for what it is at."""
+        self.stop()
+        self._give_up()
+
+    def _give_up(self) -> None:
+        if self._connection is not None:
+            self._connection.interrupt()
+        self._hanging.append(self.thread)
 
     def cursor(self) -> "Cursor":  # type: ignore[override] # aiosqlite's own is awaited
         """A cursor, without a trip."""
@@ -51,9 +130,24 @@ class Connection(aiosqlite.Connection):
         return self._thread
 
     async def fetch(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
-        """Executes a statement; its rows."""
-        result = await self.run(partial(_execute, sql, parameters))
+        """Executes a statement that is a transaction by itself; its rows."""
+        result = await self.run(partial(self._fetch, sql, parameters))
         return result.rows
+
+    def _fetch(
+        self, sql: str, parameters: Sequence[Any], connection: sqlite3.Connection
+    ) -> _Result:
+        self.check_file()
+        return _execute(sql, parameters, connection)
+
+    def check_file(self) -> None:
+        """To be called on the connection's thread.
+
+        Raises:
+            sqlite3.OperationalError: the path leads to another file, or none.
+        """
+        if _identity(self._file) != self._identity:
+            raise sqlite3.OperationalError("the database's file was replaced")
 
     async def run(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
         """Runs something on the connection's thread."""
@@ -77,7 +171,14 @@ class Cursor:
 
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Executes a statement and fetches all its rows."""
-        self._result = await self._connection.run(partial(_execute, sql, parameters))
+        execute = self._begin if sql.startswith("BEGIN") else _execute
+        self._result = await self._connection.run(partial(execute, sql, parameters))
+
+    def _begin(
+        self, sql: str, parameters: Sequence[Any], connection: sqlite3.Connection
+    ) -> _Result:
+        self._connection.check_file()
+        return _execute(sql, parameters, connection)
 
     async def executemany(self, sql: str, parameters: Sequence[Sequence[Any]]) -> None:
         """Executes a statement once for each row of parameters."""
@@ -104,6 +205,19 @@ class Cursor:
     def lastrowid(self) -> int | None:
         """The id of the last row that was inserted."""
         return self._result.lastrowid
+
+
+def _identity(file: Path) -> tuple[int, int]:
+    """What tells a file from another that has its name.
+
+    Raises:
+        sqlite3.OperationalError: there is none.
+    """
+    try:
+        found = os.stat(file)  # noqa: PTH116 - a third of the time that Path takes
+    except OSError as error:
+        raise sqlite3.OperationalError(f"the database's file: {error.strerror}") from None
+    return found.st_dev, found.st_ino
 
 
 def _execute(sql: str, parameters: Sequence[Any], connection: sqlite3.Connection) -> _Result:

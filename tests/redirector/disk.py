@@ -1,23 +1,9 @@
-"""A disk that is full, or that gives nothing back, for this process."""
+"""A spool that gives nothing back."""
 
 import fcntl
 import os
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from redirector.spooling import Spooling
-
-
-@contextmanager
-def room_for(size: int) -> Iterator[None]:
-    """Meanwhile no file of this process can grow beyond this many bytes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def refuse_reading(spooling: Spooling) -> None:

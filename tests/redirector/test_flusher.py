@@ -50,9 +50,11 @@ class CrashingDatabase(Database):
     """A database whose process ends before each commit."""
 
     @asynccontextmanager
-    async def write(self, by: str = "a test") -> AsyncIterator[AsyncConnection]:
+    async def write(
+        self, by: str = "a test", *, at_most: float | None = None
+    ) -> AsyncIterator[AsyncConnection]:
         """Does all that a write does, but never commits."""
-        async with super().write(by) as connection:
+        async with super().write(by, at_most=at_most) as connection:
             yield connection
             raise CrashError
 

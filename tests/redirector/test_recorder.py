@@ -17,11 +17,12 @@ from redirector.flusher import Flusher
 from redirector.recorder import Recorder
 from redirector.spool_files import spool_files
 from redirector.survey import survey
+from tests.disk import room_for
 from tests.permissions import allow, permissions_bind
 from tests.proxy import Fault, Proxy
 from tests.redirector import counting
 from tests.redirector.counting import connect
-from tests.redirector.disk import refuse_reading, room_for
+from tests.redirector.disk import refuse_reading
 from tests.redis_server import RedisServer
 from tests.waiting import until
 from tracking.clicks import Audience

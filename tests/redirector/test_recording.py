@@ -16,9 +16,10 @@ from redirector.counters import PENDING, SEALED
 from redirector.flusher import Flusher
 from redirector.recorder import Recorder
 from redirector.survey import survey
+from tests.disk import room_for
 from tests.proxy import Fault, Proxy
 from tests.redirector.counting import connect
-from tests.redirector.disk import refuse_reading, room_for
+from tests.redirector.disk import refuse_reading
 from tests.redis_server import RedisServer
 from tests.waiting import until
 from tracking import campaigns, clicks

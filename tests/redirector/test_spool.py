@@ -12,7 +12,7 @@ from redirector.spool import Spool
 from redirector.spool_files import spool_files, tidy, writers
 from redirector.spool_format import SpoolDiskError, SpoolError, UnreadableSpoolError
 from redirector.survey import survey
-from tests.redirector.disk import room_for
+from tests.disk import room_for
 
 WRITER = "0123456789abcdef" * 2
 NAME = f"{WRITER}.spool"

@@ -7,8 +7,10 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -17,15 +19,19 @@ from sqlalchemy import Connection, create_engine, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tests.disk import room_for
+from tests.permissions import permissions_bind
 from tests.waiting import until
 from tracking import organizers
-from tracking.database import READERS, Database, Lookup
+from tracking.database import Database, Lookup
+from tracking.driver import MAX_HANGING, Opener
 from tracking.errors import (
     DatabaseBusyError,
     DatabaseUnavailableError,
     SchemaError,
     WaymarkError,
 )
+from tracking.pools import READERS
 from tracking.settings import Settings
 from tracking.tables import metadata
 from tracking.tables import organizers as organizers_table
@@ -469,3 +475,187 @@ async def test_the_migrations_make_the_same_sql(
         }
 
     assert schema(path_of(settings)) == schema(tmp_path / "metadata.db")
+
+
+def permit(path: Path, mode: int) -> None:
+    """Gives the database's files this mode."""
+    for file in path.parent.glob(f"{path.name}*"):
+        file.chmod(mode)
+
+
+async def organizer(database: Database, slug: str) -> None:
+    """A write, of an organizer with an event."""
+    async with database.write() as connection:
+        await organizers.ensure_event(connection, slug, "summer")
+
+
+async def fails(use: Callable[[], Awaitable[object]]) -> None:
+    """That SQL can't be used."""
+    with pytest.raises(DatabaseUnavailableError):
+        await use()
+
+
+async def works(use: Callable[[], Awaitable[object]]) -> None:
+    """That it can be, soon, whatever connections the process has kept."""
+
+    async def does() -> bool:
+        try:
+            await use()
+        except DatabaseUnavailableError:
+            return False
+        return True
+
+    await until(does)
+
+
+async def test_a_connection_that_was_opened_read_only_is_not_kept(
+    settings: Settings, database: Database
+) -> None:
+    """Once permissions allow it again a process writes, though all it had open was read-only."""
+    path = path_of(settings)
+    await organizer(database, "first")  # which leaves the WAL open, as other processes do
+    permit(path, 0o444)
+    with permissions_bind():
+        late = Database.of(settings)
+        await read(late)
+        await late.look_up(SLUGS, ["first"])
+        await fails(lambda: organizer(late, "second"))
+        await fails(late.check_writing)
+        await read(late)
+        permit(path, 0o600)
+        async with late.read():  # which began before
+            await works(lambda: organizer(late, "second"))
+        await works(late.check_writing)
+        assert [slug for (slug,) in await late.look_up(SLUGS, ["second"])] == ["second"]
+        await late.close()
+
+
+async def test_a_file_that_was_replaced_is_noticed(settings: Settings, database: Database) -> None:
+    """Nothing is written to a file that has no name any more; the new one is used at once."""
+    path = path_of(settings)
+    await organizer(database, "first")
+    await database.look_up(SLUGS, ["first"])
+    copy = path.with_suffix(".copy")
+    with closing(sqlite3.connect(path)) as old, closing(sqlite3.connect(copy)) as new:
+        old.backup(new)
+    copy.rename(path)
+    for leftover in ("-wal", "-shm"):
+        path.with_name(path.name + leftover).unlink()
+    await fails(lambda: organizer(database, "second"))
+    await works(lambda: organizer(database, "third"))
+    found = await database.look_up(SLUGS, ["first", "second", "third"])
+    assert sorted(slug for (slug,) in found) == ["first", "third"]
+
+
+async def test_a_directory_that_was_away_is_used_again(
+    settings: Settings, database: Database
+) -> None:
+    """No file is made in its place meanwhile, and every connection works when it is back."""
+    await organizer(database, "first")
+    path = path_of(settings)
+    away = path.parent / "away"
+    away.mkdir()
+    files = list(path.parent.glob(f"{path.name}*"))
+    for file in files:
+        file.rename(away / file.name)
+    uses = [
+        lambda: organizer(database, "second"),
+        lambda: read(database),
+        lambda: database.look_up(SLUGS, ["first"]),
+        database.check_writing,
+    ]
+    for use in uses:
+        await fails(use)
+    assert not path.exists()
+    for file in files:
+        (away / file.name).rename(file)
+    for use in uses:
+        await works(use)
+
+
+# A query that does not end.
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+
+
+class EndlessLookup(Lookup):
+    """What SQL never answers, as on a disk that hangs."""
+
+    def __init__(self) -> None:
+        super().__init__(select(organizers_table.c.slug), organizers_table.c.slug)
+
+    def statement(self, values: Sequence[str]) -> tuple[str, Sequence[str]]:
+        """A statement that does not end."""
+        assert values
+        return ENDLESS, ()
+
+
+async def test_a_lookup_that_hangs_is_given_up(database: Database) -> None:
+    """Who waits for it gets an error, those behind it too, and the next has another connection."""
+    before = threading.active_count()
+    hanging = [asyncio.create_task(database.look_up(EndlessLookup(), ["acme"])) for _ in range(3)]
+    async with asyncio.timeout(20):
+        await asyncio.wait(hanging)
+    assert all(isinstance(task.exception(), DatabaseUnavailableError) for task in hanging)
+    assert await database.look_up(SLUGS, ["acme"]) == []
+    await until(lambda: threading.active_count() <= before + 1)
+
+
+async def test_a_transaction_that_hangs_is_given_up(database: Database) -> None:
+    """A read and a write, each at its time; the next ones work."""
+    for transaction in (database.read, database.write):
+        with pytest.raises(DatabaseUnavailableError, match="took longer than"):
+            async with transaction(at_most=0.2) as connection:
+                await connection.exec_driver_sql(ENDLESS)
+    await read(database)
+    await organizer(database, "acme")
+
+
+async def test_threads_that_hang_are_bounded(settings: Settings, database: Database) -> None:
+    """Beyond some, nobody waits for another; when they go on all is well."""
+    goes_on = threading.Event()
+    opener = Opener(path_of(settings))
+    connections = [await opener.open(str(path_of(settings))) for _ in range(MAX_HANGING)]
+
+    def hang(_: sqlite3.Connection) -> Any:
+        goes_on.wait()
+
+    waiting = [asyncio.create_task(connection.run(hang)) for connection in connections]
+    await asyncio.sleep(0)
+    for connection in connections:
+        connection.abandon()
+    with pytest.raises(sqlite3.OperationalError, match="connections hang"):
+        await opener.open(str(path_of(settings)))
+    goes_on.set()
+    await asyncio.wait(waiting)
+    await until(lambda: not any(thread.is_alive() for thread in opener._hanging))
+    await (await opener.open(str(path_of(settings)))).close()
+    await read(database)
+
+
+async def test_closing_does_not_wait_for_what_hangs(settings: Settings, database: Database) -> None:
+    """A transaction that is in somebody's hands, and a connection whose thread does not answer."""
+    own = Database.of(settings)
+    goes_on = threading.Event()
+    connection = await own._opener.open(str(path_of(settings)))
+    own._lookup_connection = connection
+    waiting = asyncio.create_task(connection.run(lambda _: goes_on.wait()))  # type: ignore[arg-type,return-value]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(20), own.read():
+        await own.close()
+    goes_on.set()
+    await waiting
+    await until(lambda: not connection.thread.is_alive())
+    await read(database)
+
+
+async def test_a_check_of_writing_writes(database: Database, settings: Settings) -> None:
+    """It reaches the disk, and says nothing when another is writing."""
+    await database.check_writing()
+    wal = path_of(settings).with_name("waymark.db-wal")
+    before = wal.read_bytes()
+    await database.check_writing()
+    assert wal.read_bytes() != before
+    with locked(path_of(settings)), pytest.raises(DatabaseBusyError):
+        await database.check_writing()
+    with room_for(0), pytest.raises(DatabaseUnavailableError):
+        await database.check_writing()

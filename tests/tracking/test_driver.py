@@ -24,7 +24,8 @@ class CountingConnection(Connection):
 @pytest.fixture
 async def connection(tmp_path: Path) -> AsyncIterator[CountingConnection]:
     """A connection to an empty file, with a table of two rows."""
-    connection = CountingConnection(str(tmp_path / "test.db"), isolation_level=None)
+    file = tmp_path / "test.db"
+    connection = CountingConnection(file, [], str(file), isolation_level=None)
     await connection
     await connection.cursor().execute("CREATE TABLE numbers (id INTEGER PRIMARY KEY, name)")
     await connection.cursor().executemany(
