@@ -1,8 +1,7 @@
 """The application: every path of the API and what stands around them."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.routing import Route
@@ -15,13 +14,14 @@ from api.discovery import mount_discovery
 from api.errors import HANDLERS
 from api.events import mount_events
 from api.headers import Api
-from api.health import health
+from api.health import Health, health
 from api.idempotency import Idempotency
 from api.large import LargeAnswers
 from api.orders import mount_orders
 from api.paths import Paths, RoutedHeaders, Unrouted
 from api.resource import mount
 from api.state import State
+from tracking.background import cancel, start_vital
 from tracking.database import Database
 from tracking.settings import Settings
 from tracking.token_uses import TokenUses
@@ -33,19 +33,20 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
         database = Database.of(settings)
-        migration = asyncio.create_task(database.migrate_when_possible())
+        own_health = Health(database)
         token_uses = TokenUses(database)
         large_answers = LargeAnswers(settings.database_path.parent, settings.database_timeout)
+        work = (database.migrate_when_possible(), own_health.follow())
+        tasks = [start_vital(part) for part in work]
         yield {
             "database": database,
             "settings": settings,
             "token_uses": token_uses,
             "large_answers": large_answers,
+            "health": own_health,
         }
         await token_uses.close()
-        migration.cancel()
-        with suppress(asyncio.CancelledError):
-            await migration
+        await cancel(*tasks)
         await database.close()
 
     app = Api(

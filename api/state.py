@@ -4,6 +4,7 @@ from typing import TypedDict
 
 from starlette.requests import Request
 
+from api.health import Health
 from api.large import LargeAnswers
 from tracking.database import Database
 from tracking.settings import Settings
@@ -17,6 +18,7 @@ class State(TypedDict):
     settings: Settings
     token_uses: TokenUses
     large_answers: LargeAnswers
+    health: Health
 
 
 def database_of(request: Request) -> Database:

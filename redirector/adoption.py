@@ -9,7 +9,6 @@ from redis.exceptions import RedisError
 
 from redirector.channel import Channel
 from redirector.disk_thread import DiskThread
-from redirector.presence import Presence
 from redirector.spool import Spool
 from redirector.spool_files import spool_files, tidy
 from redirector.spool_format import SpoolError
@@ -17,6 +16,7 @@ from tracking import clicks
 from tracking.background import finish
 from tracking.database import Database
 from tracking.errors import DatabaseUnavailableError
+from tracking.presence import Presence
 
 logger = logging.getLogger(__name__)
 

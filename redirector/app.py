@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from redirector import pages
+from redirector import health, pages
 from redirector.adoption import Adopter
 from redirector.audience import audience_of
 from redirector.channel import Channel
@@ -31,6 +31,7 @@ from serving.security import SECURITY_HEADERS
 from tracking.background import cancel, start_vital
 from tracking.database import Database
 from tracking.errors import DatabaseUnavailableError
+from tracking.heartbeat import FlusherWatch
 from tracking.links import parse_path
 from tracking.settings import DEFAULT_SHOP_URL, Settings
 from tracking.urls import location_of
@@ -56,6 +57,7 @@ class Service:
 
     links: Links
     recorder: Recorder
+    flusher: FlusherWatch
     rules: Rules
     not_found_url: str | None
     shopless: ShoplessEvents | None
@@ -75,17 +77,18 @@ def create_app(settings: Settings) -> Starlette:
         rules = Rules(settings.shop_url, settings.forward_query, settings.public_origin)
         not_found_url = location_of(settings.not_found_url) if settings.not_found_url else None
         shopless = ShoplessEvents(database) if settings.shop_url == DEFAULT_SHOP_URL else None
-        app.state.service = Service(links, recorder, rules, not_found_url, shopless)
+        flusher = FlusherWatch()
+        app.state.service = Service(links, recorder, flusher, rules, not_found_url, shopless)
         await recorder.start()
-        feed = start_vital(links.follow_changes())
-        adoption = start_vital(adopter.run())
+        work = (links.follow_changes(), adopter.run(), flusher.follow(database))
+        tasks = [start_vital(part) for part in work]
         yield {STATE_KEY: Express(links, recorder, rules)}
-        await cancel(feed, adoption)
+        await cancel(*tasks)
         await adopter.close()
         await recorder.close(_CLOSE_SECONDS)
         await database.close()
 
-    routes = [Route("/healthz", _AnyMethod(health)), Route("/", _AnyMethod(home))]
+    routes = [Route("/healthz", _AnyMethod(show_health)), Route("/", _AnyMethod(home))]
     app = Starlette(routes=routes, lifespan=lifespan)
     # No route's pattern takes a path with line ends, and there are links with some behind them.
     app.router.default = _AnyMethod(follow_link)
@@ -147,27 +150,15 @@ async def show_event(request: Request) -> Response:
     return _not_found(request) if name is None else _page(pages.arrived(name), 200)
 
 
-async def health(request: Request) -> Response:
-    """Whether the process can do its job.
-
-    200 while links can be looked up, even when Redis is away: redirects go on then, and clicks are
-    kept on disk. 503 when SQL is away, since links that are not in the cache can't be answered.
-    """
+async def show_health(request: Request) -> Response:
+    """Whether the process can do its job: 200, else 503."""
     if request.method not in READING_METHODS:
         return _refuse_method()
     service: Service = request.app.state.service
-    sql, redis = service.links.presence, service.recorder.presence
-    able = sql.known and not sql.away
-    report = {
-        "status": "down" if not able else "degraded" if redis.away else "ok",
-        "sql": str(sql),
-        "redis": str(redis),
-        "durability": service.recorder.durability,
-        "spooled_clicks": service.recorder.spooled_clicks,
-        "unconfirmed_clicks": service.recorder.unconfirmed_clicks,
-    }
-    headers = _NO_STORE if able else {"Retry-After": "1", **_NO_STORE}
-    return JSONResponse(report, 200 if able else 503, headers)
+    report = health.report(service.links, service.recorder, service.flusher)
+    if report["status"] == "down":
+        return JSONResponse(report, 503, {"Retry-After": "1", **_NO_STORE})
+    return JSONResponse(report, 200, _NO_STORE)
 
 
 def _lead_to(location: str) -> Response:

@@ -25,17 +25,21 @@ from redirector.counters import (
     SEALED,
     flushing,
 )
-from redirector.presence import Presence
 from redirector.spool_files import writers
 from redirector.spool_format import SpoolError
 from tracking import campaigns, clicks, heartbeat, idempotency, process
+from tracking.background import cancel
 from tracking.database import Database
 from tracking.errors import DatabaseUnavailableError
+from tracking.presence import Presence
 from tracking.settings import Settings
 
 logger = logging.getLogger("redirector.flusher")
 
-_HEARTBEAT_SECONDS = 10.0
+# After a flush that failed the next comes soon, however rare they are.
+_RETRY_SECONDS = 1.0
+# The last flush waits so long for Redis and SQL; who stops a process waits a little longer.
+_LAST_FLUSH_SECONDS = 7.0
 _PRUNE_SECONDS = 3600.0
 # Redirectors that could not read the feed for an hour start afresh (redirector/links.py).
 _CHANGES_KEPT_SECONDS = 24 * 3600.0
@@ -121,27 +125,43 @@ class _Service:
         self._flusher = flusher
         self._database = database
         self._interval = settings.flush_interval
+        self._beat_interval = heartbeat.interval_of(settings.flush_interval)
         self._spool_dir = settings.spool_dir
         self._redis = Presence("Redis", "flushing goes on when it is back", logger)
         self._sql = Presence("SQL", "clicks wait in Redis", logger)
         self._spools = Presence("the spools' directory", "no writer's number is dropped", logger)
-        self._beat_at = self._pruned_at = float("-inf")
+        self._flush_at = self._beat_at = self._prune_at = float("-inf")
         self._beat_away: bool | None = None
+        # Whether the last flush met an SQL that would not have it.
+        self._stuck = False
 
     async def run(self) -> None:
         """Works until `stopping` is set, then flushes a last time."""
         while not self.stopping.is_set():
             await self._turn()
+            pause = min(self._flush_at, self._beat_at) - time.monotonic()
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._interval):
+                async with asyncio.timeout(max(pause, 0)):
                     await self.stopping.wait()
+        try:
+            async with asyncio.timeout(_LAST_FLUSH_SECONDS):
+                await self._flush_to_the_end()
+        except TimeoutError:
+            logger.error("the last flush took too long: what waits in Redis stays there")  # noqa: TRY400 - no bug
+        else:
+            logger.info("stopped after a last flush")
+
+    async def _flush_to_the_end(self) -> None:
         for _ in range(_LAST_FLUSHES):
             if not await self._flush():
                 break
-        logger.info("stopped after a last flush")
 
     async def _turn(self) -> None:
-        await self._flush()
+        if time.monotonic() >= self._flush_at:
+            await self._flush()
+            failed = self._stuck or self._redis.away
+            pause = min(self._interval, _RETRY_SECONDS) if failed else self._interval
+            self._flush_at = time.monotonic() + pause
         try:
             await self._report()
             await self._prune()
@@ -159,28 +179,37 @@ class _Service:
         except DatabaseUnavailableError as error:
             self._redis.found()
             self._sql.lost(error)
+            self._stuck = True
             return 0
         self._redis.found()
+        self._stuck = False
         if moved:
             self._sql.found()
         return moved
 
     async def _report(self) -> None:
+        """Says that clicks reach SQL. While they don't it says nothing, which tells everybody."""
         now = time.monotonic()
-        if now - self._beat_at > _HEARTBEAT_SECONDS or self._beat_away != self._redis.away:
+        if now < self._beat_at and self._beat_away == self._redis.away:
+            return
+        self._beat_at = now + _RETRY_SECONDS
+        if not self._stuck:
+            away = self._redis.away
             async with self._database.write() as connection:
-                await heartbeat.beat(connection, redis_reachable=not self._redis.away)
+                await heartbeat.beat(
+                    connection, redis_reachable=not away, interval=self._beat_interval
+                )
             self._sql.found()
-            self._beat_at, self._beat_away = now, self._redis.away
+            self._beat_at, self._beat_away = now + self._beat_interval, away
 
     async def _prune(self) -> None:
         now = time.monotonic()
-        if now - self._pruned_at > _PRUNE_SECONDS:
+        if now >= self._prune_at and not self._stuck:
             async with self._database.write() as connection:
                 await campaigns.forget_changes(connection, time.time() - _CHANGES_KEPT_SECONDS)
                 await idempotency.forget(connection, time.time() - idempotency.KEPT_SECONDS)
                 await clicks.forget_batches(connection, time.time() - clicks.KEPT_SECONDS)
-            self._pruned_at = now
+            self._prune_at = now + _PRUNE_SECONDS
             if not self._redis.away:
                 await self._forget_writers()
 
@@ -203,13 +232,26 @@ async def _serve(settings: Settings) -> None:
     for number in process.stop_signals():
         loop.add_signal_handler(number, service.stopping.set)
     try:
-        await database.migrate_when_possible()
-        logger.info("flushing every %g s", settings.flush_interval)
-        await service.run()
+        if await _migrated(database, service.stopping):
+            logger.info("flushing every %g s", settings.flush_interval)
+            await service.run()
     finally:
         await redis.aclose()
         await pool.disconnect()
         await database.close()
+
+
+async def _migrated(database: Database, stopping: asyncio.Event) -> bool:
+    """Waits until SQL can be used; whether it can, or the process was told to stop before."""
+    migration = asyncio.create_task(database.migrate_when_possible())
+    told = asyncio.create_task(stopping.wait())
+    await asyncio.wait({migration, told}, return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if migration.done():
+        migration.result()
+        return True
+    await cancel(migration)
+    return False
 
 
 def main(settings: Settings) -> None:

@@ -6,11 +6,11 @@ import time
 from collections import OrderedDict
 
 from redirector.answers import ReadyAnswer
-from redirector.presence import Presence
 from redirector.redirect import Rules
 from tracking.campaigns import Link, changes_after, find_links, last_change
 from tracking.database import Database
 from tracking.errors import DatabaseUnavailableError
+from tracking.presence import Presence
 
 logger = logging.getLogger(__name__)
 
@@ -210,13 +210,14 @@ class Links:
     async def _poll(self) -> None:
         # Wall-clock time: it runs on in a sleeping machine, whose other clock stands still.
         now = time.time()
+        patience = self._database.patience
         if self._read_at is None or now - self._read_at > _MAX_BLIND_SECONDS:
-            async with self._database.read() as connection:
+            async with self._database.read(patience) as connection:
                 self._position = await last_change(connection)
             self._forget_all()
         more = True
         while more:
-            async with self._database.read() as connection:
+            async with self._database.read(patience) as connection:
                 changes = await changes_after(connection, self._position, CHANGES_PER_READ)
             for change in changes:
                 self.forget(change.code)

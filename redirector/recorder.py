@@ -33,7 +33,6 @@ from redirector.channel import Channel
 from redirector.counters import ANSWER_TIMEOUT, field
 from redirector.durability import Durability
 from redirector.gathering import Answer, Gathering
-from redirector.presence import Presence
 from redirector.spool_format import SpoolDiskError, SpoolError
 from redirector.spooling import Spooling
 from tracking import clicks
@@ -41,6 +40,7 @@ from tracking.background import cancel, start_vital
 from tracking.clicks import SECONDS_PER_HOUR, Audience, hour_of
 from tracking.database import Database
 from tracking.errors import DatabaseUnavailableError
+from tracking.presence import Presence
 
 logger = logging.getLogger(__name__)
 

@@ -220,6 +220,7 @@ flusher_status = Table(
     Column("id", Integer, primary_key=True),
     Column("redis_reachable", Boolean, nullable=False),
     Column("seen_at", Float, nullable=False),
+    Column("interval", Float, nullable=False, server_default=text("10.0")),
 )
 
 tokens = Table(

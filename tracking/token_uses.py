@@ -1,18 +1,23 @@
 """When tokens were last used: noted in the background, roughly, and never in anybody's way."""
 
 import asyncio
+import logging
 import time
 
 from tracking import tokens
+from tracking.background import finish
 from tracking.database import Database
 from tracking.errors import DatabaseUnavailableError
 from tracking.tokens import Token
+
+logger = logging.getLogger(__name__)
 
 # A use is written when the last one that is known is older than this, in seconds: enough to tell
 # a token in use from a forgotten one, and at most six writes an hour for each.
 PRECISION = 600.0
 # While the database is busy or away the next request tries again, but not each.
 _RETRY_SECONDS = 10.0
+_CLOSE_SECONDS = 2.0
 
 
 class TokenUses:
@@ -37,8 +42,8 @@ class TokenUses:
         write.add_done_callback(self._writes.discard)
 
     async def close(self) -> None:
-        """Waits for what is being written."""
-        await asyncio.gather(*self._writes)
+        """Waits for what is being written, but not for a disk that hangs."""
+        await finish(*self._writes, at_most=_CLOSE_SECONDS)
 
     async def _write(self, token_id: int, now: float) -> None:
         try:
@@ -46,3 +51,5 @@ class TokenUses:
                 await tokens.note_use(connection, token_id, now)
         except DatabaseUnavailableError:
             return  # a later request tries again
+        except Exception:
+            logger.exception("the use of a token could not be noted")

@@ -12,8 +12,10 @@ import pytest
 
 from api.app import create_app
 from tests.api.conftest import Shop
+from tests.disk import room_for
 from tests.locking import locked
 from tests.serving import serving
+from tests.waiting import until
 from tracking import heartbeat, tokens
 from tracking.database import Database
 from tracking.organizers import ensure_event
@@ -88,6 +90,7 @@ async def test_a_database_that_is_none_is_503(settings: Settings) -> None:
         assert health.headers["Retry-After"] == "5"
         assert health.json() == {
             "status": "down",
+            "reason": "The database can't be read (file is not a database).",
             "sql": "away",
             "redis": "unknown",
             "flusher_seen_seconds_ago": None,
@@ -133,35 +136,65 @@ async def test_a_mistake_of_the_program_is_a_500_that_tells_nothing(
 
 @dataclass(frozen=True)
 class Report:
-    """What the flusher said, how long ago, and what the health page makes of it."""
+    """What the flusher said, how long ago, and what the health page makes of it at its start."""
 
     redis_reachable: bool
     age: float
     redis: str
+    status: str
 
 
 REPORTS = {
-    "fresh, reachable": Report(True, 0, "ok"),
-    "fresh, away": Report(False, 0, "away"),
-    "old, reachable": Report(True, 31, "unknown"),
-    "old, away": Report(False, 3600, "unknown"),
-    "from the future": Report(True, -5, "ok"),
+    "fresh, reachable": Report(True, 0, "ok", "ok"),
+    "fresh, away": Report(False, 0, "away", "degraded"),
+    "old, reachable": Report(True, 31, "unknown", "ok"),
+    "old, away": Report(False, 3600, "unknown", "degraded"),
+    "from the future": Report(True, -5, "ok", "ok"),
 }
 
 
 @pytest.mark.parametrize("case", REPORTS.values(), ids=REPORTS.keys())
-async def test_health_repeats_the_flusher(service: Service, case: Report) -> None:
-    """Redis is as the flusher last saw it, unless that was over 30 seconds ago."""
-    async with service.database.write() as connection:
+async def test_health_repeats_the_flusher(
+    database: Database, settings: Settings, case: Report
+) -> None:
+    """Redis is as the flusher last saw it, unless that was too long ago."""
+    async with database.write() as connection:
         await heartbeat.beat(connection, redis_reachable=case.redis_reachable)
         seen_at = flusher_status.c.seen_at - case.age
         await connection.execute(flusher_status.update().values(seen_at=seen_at))
-    response = await service.client.get("/healthz")
+    async with (
+        serving(create_app(settings)) as url,
+        httpx.AsyncClient(base_url=url, verify=False) as client,
+    ):
+        response = await client.get("/healthz")
     assert response.status_code == 200
     answer = response.json()
-    seen = answer.pop("flusher_seen_seconds_ago")
-    assert answer == {"status": "ok", "sql": "ok", "redis": case.redis}
-    assert seen >= max(0, case.age)
+    assert answer.pop("flusher_seen_seconds_ago") >= max(0, case.age)
+    assert (answer.pop("reason") is None) == (case.status == "ok")
+    assert answer == {"status": case.status, "sql": "ok", "redis": case.redis}
+
+
+async def test_health_tells_that_nothing_can_be_written(
+    service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQL can be read, so that the process goes on, and says in words what it can't do."""
+    monkeypatch.setattr("api.health._WRITING_SECONDS", 0.1)
+
+    async def says(status: str) -> bool:
+        response = await service.client.get("/healthz")
+        assert response.status_code == 200
+        reason = response.json()["reason"]
+        assert reason is None or reason.startswith("Nothing can be written to the database (")
+        assert (response.json()["status"] == "ok") == (reason is None)
+        return bool(response.json()["status"] == status)
+
+    await until(lambda: says("ok"))
+    with room_for(0):
+        await until(lambda: says("degraded"))
+        assert await says("degraded")
+    await until(lambda: says("ok"))
+    assert caplog.text.count("writing to the database is away") == 1
+    assert caplog.text.count("writing to the database is back") == 1
 
 
 async def test_health_needs_no_token_and_no_flusher(shop: Shop) -> None:
@@ -170,6 +203,7 @@ async def test_health_needs_no_token_and_no_flusher(shop: Shop) -> None:
         get, head = await client.get("/healthz"), await client.head("/healthz")
         assert get.json() == {
             "status": "ok",
+            "reason": None,
             "sql": "ok",
             "redis": "unknown",
             "flusher_seen_seconds_ago": None,

@@ -263,8 +263,10 @@ async def test_health(redirector: Redirector) -> None:
     answer = await redirector.client.get("/healthz")
     assert answer.json() == {
         "status": "ok",
+        "reason": None,
         "sql": "ok",
         "redis": "ok",
+        "flusher_seen_seconds_ago": None,
         "durability": "every answer is on disk",
         "spooled_clicks": 0,
         "unconfirmed_clicks": 0,
@@ -291,6 +293,8 @@ async def test_redirects_go_on_without_redis(
 
         async def degraded() -> bool:
             report = (await client.get("/healthz")).json()
+            reason = report["reason"] or ""
+            assert reason.startswith("Redis is away (") == (report["status"] == "degraded")
             return (report["status"], report["spooled_clicks"]) == ("degraded", 20)
 
         await until(degraded)
@@ -317,6 +321,8 @@ async def test_without_sql_links_can_not_be_looked_up(
             answer = await client.get(path)
             assert answer.status_code == 503
             assert answer.headers["retry-after"] == "1"
+        assert answer.json()["status"] == "down"
+        assert answer.json()["reason"].startswith("The database ")
         # From the moment the database is there, it works.
         database = Database.of(settings)
         await database.migrate()
