@@ -261,7 +261,7 @@ class Database:
                 logger.info("the database's schema is up to date")
 
     def _make_file(self) -> None:
-        """Makes an empty database, which no connection does: it would be one in a lost one's place."""
+        """Makes an empty database. No connection does: it might be one in a lost one's place."""
         try:
             self._path.touch(0o600)
         except OSError as error:

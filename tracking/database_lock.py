@@ -29,6 +29,7 @@ class DatabaseLock:
         self._path = database.with_name(database.name + SUFFIX)
         self._database = database
         self._file: int | None = None
+        self._complained = False
 
     def share(self) -> None:
         """Takes part in using the database; called again, it changes nothing.
@@ -46,7 +47,9 @@ class DatabaseLock:
             ) from None
         except OSError as error:
             # Whoever may only read the directory may go on; a restore sees open connections too.
-            logger.warning("can't lock %s: %s", self._path, error.strerror)
+            if not self._complained:
+                logger.warning("can't lock %s: %s", self._path, error.strerror)
+            self._complained = True
 
     def take_alone(self) -> None:
         """Keeps everybody from using the database.

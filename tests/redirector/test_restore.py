@@ -173,6 +173,7 @@ async def test_an_older_schema_is_brought_up_to_date(place: Place) -> None:
     """That of the backup, and not the backup's own file."""
     old = place.backup
     old.parent.mkdir()
+    old.touch()
     database = Database(f"sqlite+aiosqlite:///{old}", 5)
     async with database.write() as connection:
         await connection.run_sync(lambda sync: schema.upgrade(sync, "0002"))

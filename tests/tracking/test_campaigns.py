@@ -289,6 +289,7 @@ def _upgrade(connection: Connection) -> None:
 
 async def test_what_was_there_before_is_searched(settings: Settings) -> None:
     """The migration that brings the search reads every campaign, whatever their number."""
+    settings.database_path.touch()
     old = Database.of(settings)
     number = 25_000
     async with old.write() as connection:

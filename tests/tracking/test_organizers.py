@@ -200,6 +200,7 @@ def _upgrade(connection: Connection) -> None:
 
 async def test_what_was_there_before_has_every_fact(settings: Settings) -> None:
     """Events of an older schema were made, as far as is known, when it was brought up to date."""
+    settings.database_path.touch()
     old = Database.of(settings)
     async with old.write() as connection:
         await connection.run_sync(_upgrade)

@@ -111,6 +111,7 @@ def _upgrade(connection: Connection) -> None:
 
 async def test_what_was_there_before_tallies_is_counted(settings: Settings) -> None:
     """The migration that brings the tallies fills them."""
+    settings.database_path.touch()
     old = Database.of(settings)
     async with old.write() as connection:
         await connection.run_sync(_upgrade)
