@@ -190,6 +190,13 @@ MUTATIONS = (
         "tests/tracking/test_database.py::test_a_connection_that_was_opened_read_only_is_not_kept",
     ),
     Mutation(
+        "a flusher that moves no clicks says nothing",
+        "redirector/flusher.py",
+        "        if not self._stuck:\n",
+        "        if True:\n",
+        "tests/redirector/test_recovery.py::test_a_flusher_that_moves_nothing_says_nothing",
+    ),
+    Mutation(
         "the flusher flushes a last time when it is stopped",
         "redirector/flusher.py",
         "_LAST_FLUSHES = 10",

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from redirector.counters import PENDING, field
+from tests.locking import execute
 from tests.permissions import bound
 from tests.processes import finished, free_port, launched
 from tests.redis_server import RedisServer
@@ -19,6 +20,7 @@ from tests.waiting import until
 from tracking import campaigns, heartbeat, tokens
 from tracking.clicks import Audience, Hour
 from tracking.database import Database
+from tracking.heartbeat import FlusherWatch
 from tracking.organizers import Event, ensure_event
 from tracking.settings import Settings
 from tracking.window import Window
@@ -168,3 +170,27 @@ async def test_a_flusher_that_waits_for_its_database_ends_when_it_is_told(place:
         finished(flusher)
     assert flusher.returncode == 0
     place.permit(0o600)
+
+
+async def test_a_flusher_that_moves_nothing_says_nothing(place: Place) -> None:
+    """Though a report of its own would fit: on a disk that is nearly full, say."""
+    file = place.directory / "waymark.db"
+    await execute(file, "ALTER TABLE click_hours RENAME TO away")
+    place.five_clicks()
+    watch = FlusherWatch()
+
+    async def is_silent() -> bool:
+        await watch.look(place.database)
+        return (watch.trouble or "").startswith("The flusher has reported nothing")
+
+    with place.launched("redirector.flusher") as flusher:
+        logged(flusher, "SQL is away (no such table")
+        await until(is_silent)
+        await execute(file, "ALTER TABLE away RENAME TO click_hours")
+
+        async def is_well() -> bool:
+            return not await is_silent() and await place.clicks() == 5
+
+        await until(is_well)
+        flusher.send_signal(signal.SIGTERM)
+        assert "SQL is away" not in finished(flusher)
