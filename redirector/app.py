@@ -40,6 +40,8 @@ from tracking.urls import location_of
 _CLOSE_SECONDS = 1.5
 
 _NO_STORE = {"Cache-Control": "no-store"}
+# What has a body. An answer that leads on has not: browsers would take its policy to the target.
+_GUARDED = {**_NO_STORE, **SECURITY_HEADERS}
 _ALLOW = {"Allow": ", ".join(READING_METHODS)}
 # A media range that is not wanted (RFC 9110, 12.4.2).
 _NO_WEIGHT = re.compile(r"q=0(\.0*)?")
@@ -157,8 +159,8 @@ async def show_health(request: Request) -> Response:
     service: Service = request.app.state.service
     report = health.report(service.links, service.recorder, service.flusher)
     if report["status"] == "down":
-        return JSONResponse(report, 503, {"Retry-After": "1", **_NO_STORE})
-    return JSONResponse(report, 200, _NO_STORE)
+        return JSONResponse(report, 503, {"Retry-After": "1", **_GUARDED})
+    return JSONResponse(report, 200, _GUARDED)
 
 
 def _lead_to(location: str) -> Response:
@@ -198,7 +200,7 @@ def _page(html: str, status: int, **headers: str) -> Response:
 
 
 def _line(text: str, status: int, **headers: str) -> Response:
-    return PlainTextResponse(text, status, {**headers, **_NO_STORE, **SECURITY_HEADERS})
+    return PlainTextResponse(text, status, {**headers, **_GUARDED})
 
 
 def _wants_page(request: Request) -> bool:

@@ -271,7 +271,12 @@ async def test_health(redirector: Redirector) -> None:
         "spooled_clicks": 0,
         "unconfirmed_clicks": 0,
     }
-    assert (await redirector.client.post("/healthz")).status_code == 405
+    refused = await redirector.client.post("/healthz")
+    assert refused.status_code == 405
+    for headers in (answer.headers, refused.headers):
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Cache-Control"] == "no-store"
 
 
 async def test_redirects_go_on_without_redis(
