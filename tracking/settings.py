@@ -47,11 +47,7 @@ class SettingsError(WaymarkError):
 
 @cache  # one line a process, however often the settings are read
 def _note_service(name: str, value: str) -> None:
-    logger.warning(
-        "%s is %s: Kubernetes says so of a service, it is no setting and taken as unset",
-        name,
-        value,
-    )
+    logger.warning("%s is %s, which Kubernetes sets for a service: it counts as unset", name, value)
 
 
 def _port(value: object, info: ValidationInfo) -> object:

@@ -98,7 +98,7 @@ SERVICES = {
 @pytest.fixture
 def variables(short_dir: Path, own_redis: RedisServer) -> dict[str, str]:
     """Settings of the services under test."""
-    (short_dir / "data").mkdir()
+    (short_dir / "data").mkdir(mode=0o700)
     return {
         "DATA_DIR": str(short_dir / "data"),
         "REDIS_URL": own_redis.url,
@@ -231,7 +231,7 @@ def test_the_log_shows_urls(short_dir: Path, module: str, says: str) -> None:
         noted = process.stderr.readline()
         listening = next(line for line in process.stderr if says in line)
         socket.create_connection(("::1", int(port))).close()
-    assert "_PORT is tcp://[::1]:80: " in noted
+    assert "_PORT is tcp://[::1]:80, " in noted
     assert listening.endswith(f"{says} http://[::1]:{port}\n")
 
 
