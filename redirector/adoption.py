@@ -102,7 +102,7 @@ class Adopter:
 
     async def _send(self, spool: Spool) -> None:
         waiting = spool.clicks
-        async with self._database.read() as connection:
+        async with self._database.read(self._database.patience) as connection:
             spool.confirm(await clicks.flushed_number(connection, spool.writer))
         while batches := await self._thread.run(spool.head):
             # What this server confirmed to the writer is not known: nothing is missing in it.

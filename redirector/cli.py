@@ -45,7 +45,7 @@ def audit() -> None:
     """Check that counts agree with what they count, and tell what is on its way."""
 
     async def work(database: Database) -> tuple[Audit, list[str]]:
-        async with database.read() as connection:
+        async with database.read(at_most=None) as connection:
             counted = await recount(connection)
         return counted, await _on_their_way(database)
 

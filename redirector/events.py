@@ -29,7 +29,7 @@ class ShoplessEvents:
         expiry, name = self._names.get((organizer, slug), (0.0, None))
         if time.monotonic() < expiry:
             return name
-        async with self._database.read() as connection:
+        async with self._database.read(self._database.patience) as connection:
             event = await find_event(connection, organizer, slug)
         name = None if event is None or event.shop_url else _name(event)
         self._names[organizer, slug] = (time.monotonic() + _SECONDS, name)

@@ -365,7 +365,7 @@ class Recorder:
             DatabaseUnavailableError: SQL can't be asked, and Redis has lost its memory.
         """
         try:
-            async with self._database.read() as connection:
+            async with self._database.read(self._database.patience) as connection:
                 number = await clicks.flushed_number(connection, self.writer)
         except DatabaseUnavailableError:
             if self._memory_lost:

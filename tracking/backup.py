@@ -132,7 +132,7 @@ async def recounted(path: Path) -> Audit | None:
     """The audit of a database's counts; None where its schema is not this version's."""
     database = Database(sqlite_url(path), timeout=0)
     try:
-        async with database.read() as connection:
+        async with database.read(at_most=None) as connection:
             if not await connection.run_sync(_is_current):
                 return None
             return await recount(connection)
