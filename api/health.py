@@ -28,7 +28,7 @@ class Health:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._flusher = FlusherWatch()
-        self._writing = Presence("writing to the database", "writes are answered with 503", logger)
+        self._writing = Presence("the database's disk", "writes are answered with 503", logger)
         self._written_at = float("-inf")
 
     async def follow(self) -> None:

@@ -193,8 +193,8 @@ async def test_health_tells_that_nothing_can_be_written(
         await until(lambda: says("degraded"))
         assert await says("degraded")
     await until(lambda: says("ok"))
-    assert caplog.text.count("writing to the database is away") == 1
-    assert caplog.text.count("writing to the database is back") == 1
+    assert caplog.text.count("the database's disk is away") == 1
+    assert caplog.text.count("the database's disk is back") == 1
 
 
 async def test_health_needs_no_token_and_no_flusher(shop: Shop) -> None:
