@@ -197,9 +197,9 @@ async def test_health_tells_that_nothing_can_be_written(
     assert caplog.text.count("the database's disk is back") == 1
 
 
-async def test_health_needs_no_token_and_no_flusher(shop: Shop) -> None:
-    """Without a report Redis is unknown; HEAD works, other methods don't."""
-    async with httpx.AsyncClient(base_url=shop.served.url, verify=False) as client:
+async def test_health_needs_no_token_and_no_flusher(service: Service) -> None:
+    """Without a report, at first, Redis is unknown; HEAD works, other methods don't."""
+    async with httpx.AsyncClient(base_url=service.client.base_url, verify=False) as client:
         get, head = await client.get("/healthz"), await client.head("/healthz")
         assert get.json() == {
             "status": "ok",
