@@ -95,13 +95,16 @@ async def test_a_backup_says_when_counts_do_not_agree(place: Place) -> None:
     assert "first: click_count is 5" in place.restored()
 
 
-async def test_a_broken_database_makes_no_backup(place: Place) -> None:
+@pytest.mark.parametrize("broken", ["a page", "a reference"])
+async def test_a_broken_database_makes_no_backup(place: Place, broken: str) -> None:
     """What can't be restored is not kept as if it could."""
-    place.sql("PRAGMA journal_mode = DELETE")
-    content = bytearray(place.file.read_bytes())
-    page = content.find(b"uq_events_organizer_id_slug") and len(content) - 4096 * 3
-    content[page : page + 4096] = b"\xff" * 4096
-    place.file.write_bytes(content)
+    if broken == "a page":
+        place.sql("PRAGMA journal_mode = DELETE")
+        content = bytearray(place.file.read_bytes())
+        content[-3 * 4096 : -2 * 4096] = b"\xff" * 4096
+        place.file.write_bytes(content)
+    else:
+        place.sql("DELETE FROM events")
     place.backup.parent.mkdir()
     status, said = place.waymark("backup", str(place.backup))
     assert (status, said.count("\n")) == (1, 1), said

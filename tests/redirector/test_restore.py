@@ -161,6 +161,7 @@ async def test_what_was_given_and_revoked_since_is_not_forgotten(place: Place) -
 
 async def test_clients_are_told_that_lists_changed(place: Place) -> None:
     """What they have seen of the replaced database is not what there is now."""
+    place.sql("UPDATE event_marks SET written_at = 5, counted_at = 5")
     place.backed_up()
     before = int(time.time())
     place.restored()
@@ -212,9 +213,16 @@ def foreign(path: Path) -> None:
         connection.execute("CREATE TABLE recipes (name)")
 
 
+def orphaned(path: Path) -> None:
+    """Takes away what others refer to."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM events")
+
+
 UNUSABLE: dict[str, tuple[Callable[[Path], object], str]] = {
     "newer": (newer, "schema 9999 is newer than this version"),
     "torn": (torn, "broken|no backup"),
+    "orphaned": (orphaned, "broken"),
     "foreign": (foreign, "is no backup of Waymark's"),
     "text": (lambda path: path.write_text("hello"), "is no backup of Waymark's"),
     "empty": (lambda path: path.write_bytes(b""), "is no backup of Waymark's"),
