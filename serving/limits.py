@@ -29,7 +29,7 @@ class Limits:
     unread: int = 16 * 1024
     linger_seconds: float = 2.0
     linger: int = 64 * 1024
-    write_buffer: int = 64 * 1024
+    write_buffer: int = 16 * 1024
     pieces: int = 256
 
 

@@ -101,6 +101,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=3.0, help="of each attack (3)")
     parser.add_argument("--percent", type=float, default=100.0, help="of each attack's size (100)")
     parser.add_argument(
+        "--attack", action="append", choices=list(ATTACKS), help="only this one; may be repeated"
+    )
+    parser.add_argument(
         "--beside", type=Path, metavar="DIRECTORY", help="another checkout, which is attacked too"
     )
     return parser.parse_args(arguments)
@@ -109,7 +112,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _all(
     service: str, checkout: Checkout, options: argparse.Namespace
 ) -> Iterator[tuple[str, Outcome]]:
-    for name in ATTACKS:
+    for name in options.attack or ATTACKS:
         with _serving(service, checkout) as server:
             yield name, asyncio.run(_measure(service, server, name, options))
 
