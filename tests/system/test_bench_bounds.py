@@ -20,7 +20,7 @@ _ROW = re.compile(r"^(\w[\w ]+?)  +([\d.]+)  +(\d+) ((?: +[\d.]+){5})  +(\d+)$",
 @pytest.mark.benchmark
 @pytest.mark.timeout(_SECONDS + 20)
 def test_a_fiftieth_of_some(short_dir: Path) -> None:
-    """Each of these attacks has its row for each service, nobody else fails, nothing is left behind."""
+    """Each attack has its row for each service, nobody else fails, nothing is left behind."""
     done = subprocess.run(
         [
             *(sys.executable, "-m", "loadtest.bounds", "--percent", "2", "--seconds", "1"),
