@@ -40,11 +40,11 @@ def limited(
             process.wait(30)
 
 
-async def answer(port: int) -> bytes:
+async def answer(port: int, request: bytes = HEALTH) -> bytes:
     """What a visitor gets; nothing when nobody answers."""
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(HEALTH)
+        writer.write(request)
         received = await reader.read()
     except ConnectionError:
         return b""
@@ -78,6 +78,34 @@ async def test_silent_connections_keep_nobody_out(
     lines = re.findall(r"connections: (.+)", log.read_text())
     assert 1 <= len(lines) <= workers
     assert all("closed while idle, since 156 are open" in line for line in lines)
+
+
+REFUSED = {
+    b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n": b"414",
+    b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 33_000 + b"\r\n\r\n": b"431",
+    b"GET / HTTP/1.1\r\n\r\n": b"400",
+    b"GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n": b"400",
+    b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n": b"400",
+}
+
+
+@pytest.mark.parametrize("module", ["api", "redirector"])
+async def test_both_services_have_the_limits(tmp_path: Path, module: str) -> None:
+    """As an operator starts them; what is refused is a line a minute, however often it comes."""
+    port = free_port()
+    log = tmp_path / "log"
+    environment = {"DATA_DIR": str(tmp_path), f"{module.upper()}_PORT": str(port)}
+    with limited(module, log, FILES, FILES, **environment):
+
+        async def is_up() -> bool:
+            return (await answer(port)).startswith(b"HTTP/1.1 ")
+
+        await until(is_up, within=60)
+        for request, status in [*REFUSED.items()] * 3:
+            received = await answer(port, request)
+            assert received.startswith(b"HTTP/1.1 " + status), received
+            assert b"\r\ndate: " in received
+    assert log.read_text().count("connections: ") == 1
 
 
 def limit_of(soft: int, hard: int, wanted: int | None) -> tuple[int, str]:
