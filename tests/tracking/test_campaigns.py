@@ -7,10 +7,10 @@ import time
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tracking import campaigns, schema
+from tests.tracking.older_schema import make_database
+from tracking import campaigns
 from tracking.clicks import Audience, Batch, ClickCount, Hour, apply
 from tracking.database import Database
 from tracking.errors import DuplicateCodeError
@@ -283,26 +283,21 @@ async def test_links_are_found_by_their_codes(
     ]
 
 
-def _upgrade(connection: Connection) -> None:
-    schema.upgrade(connection, "0006")
-
-
 async def test_what_was_there_before_is_searched(settings: Settings) -> None:
     """The migration that brings the search reads every campaign, whatever their number."""
-    settings.database_path.touch()
-    old = Database.of(settings)
     number = 25_000
-    async with old.write() as connection:
-        await connection.run_sync(_upgrade)
-        for statement in (
+    old = await make_database(
+        settings,
+        "0006",
+        (
             "INSERT INTO organizers VALUES (1, 'acme', NULL)",
             "INSERT INTO events (id, organizer_id, slug, shop_url) VALUES (1, 1, 'summer', '')",
             "INSERT INTO tallies VALUES (1, 'campaign', 25000)",
             """WITH RECURSIVE numbers(n) AS (
                 SELECT 1 UNION ALL SELECT n + 1 FROM numbers LIMIT 25000
             ) INSERT INTO campaigns SELECT n, 1, 'C' || n, 'Ö', '', 0, 0 FROM numbers""",
-        ):
-            await connection.exec_driver_sql(statement)
+        ),
+    )
     await old.migrate()
     async with old.read() as connection:
         assert await campaigns.count(connection, 1, search="ö") == number

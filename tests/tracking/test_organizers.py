@@ -3,9 +3,9 @@
 import time
 
 import pytest
-from sqlalchemy import Connection
 
-from tracking import campaigns, organizers, schema
+from tests.tracking.older_schema import make_database
+from tracking import campaigns, organizers
 from tracking.database import Database
 from tracking.errors import InvalidNameError
 from tracking.organizers import Event
@@ -194,22 +194,17 @@ async def test_a_name_is_found_until_it_is_taken_back(database: Database) -> Non
                 assert counted == number, (name, search)
 
 
-def _upgrade(connection: Connection) -> None:
-    schema.upgrade(connection, "0005")
-
-
 async def test_what_was_there_before_has_every_fact(settings: Settings) -> None:
     """Events of an older schema were made, as far as is known, when it was brought up to date."""
-    settings.database_path.touch()
-    old = Database.of(settings)
-    async with old.write() as connection:
-        await connection.run_sync(_upgrade)
-        for statement in (
+    old = await make_database(
+        settings,
+        "0005",
+        (
             "INSERT INTO organizers VALUES (1, 'acme', NULL)",
             "INSERT INTO events VALUES (1, 1, 'summer', '', NULL)",
             """INSERT INTO events VALUES (2, 1, 'winter', '', '{"en": "Älpler"}')""",
-        ):
-            await connection.exec_driver_sql(statement)
+        ),
+    )
     before = time.time()
     await old.migrate()
     async with old.read() as connection:

@@ -4,9 +4,9 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from sqlalchemy import Connection
 
-from tracking import campaigns, categories, schema
+from tests.tracking.older_schema import make_database
+from tracking import campaigns, categories
 from tracking.database import Database
 from tracking.organizers import Event
 from tracking.settings import Settings
@@ -105,25 +105,20 @@ async def test_a_write_that_fails_is_not_tallied(
     assert differences(settings) == []
 
 
-def _upgrade(connection: Connection) -> None:
-    schema.upgrade(connection, "0002")
-
-
 async def test_what_was_there_before_tallies_is_counted(settings: Settings) -> None:
     """The migration that brings the tallies fills them."""
-    settings.database_path.touch()
-    old = Database.of(settings)
-    async with old.write() as connection:
-        await connection.run_sync(_upgrade)
-        for statement in (
+    old = await make_database(
+        settings,
+        "0002",
+        (
             "INSERT INTO organizers VALUES (1, 'acme')",
             "INSERT INTO events VALUES (1, 1, 'summer', ''), (2, 1, 'winter', '')",
             "INSERT INTO campaigns VALUES (1, 1, 'a', '', '', 0, 0), (2, 1, 'b', '', '', 0, 0)",
             "INSERT INTO categories VALUES (1, 2, '{}', NULL, NULL, 0, 1)",
             "INSERT INTO categories VALUES (2, 2, '{}', NULL, NULL, 0, 0)",
             "INSERT INTO categories VALUES (3, 2, '{}', NULL, NULL, 0, 1)",
-        ):
-            await connection.exec_driver_sql(statement)
+        ),
+    )
     await old.migrate()
     async with old.read() as connection:
         assert await campaigns.count(connection, 1) == 2
