@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.disk import room_for
 from tests.permissions import permissions_bind
 from tests.waiting import until
-from tracking import organizers
+from tracking import organizers, schema
 from tracking.database import Database, Lookup
 from tracking.driver import MAX_HANGING, Opener
 from tracking.errors import (
@@ -394,8 +394,8 @@ async def test_a_file_that_is_no_database_is_reported(settings: Settings) -> Non
     assert path_of(settings).read_bytes() == before
 
 
-async def test_ping_tells_that_there_is_no_database(settings: Settings) -> None:
-    """A read never makes the file that it misses."""
+async def test_a_read_makes_no_database(settings: Settings) -> None:
+    """It never makes the file that it misses."""
     database = Database.of(settings)
     with pytest.raises(DatabaseUnavailableError):
         await read(database)
@@ -449,6 +449,18 @@ def _differences(connection: Connection) -> list[object]:
     return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
 
 
+def test_a_migration_stands_alone() -> None:
+    """It goes on doing what it did, whatever becomes of the code: it has nothing from there."""
+    migrations = sorted((schema.MIGRATIONS / "versions").glob("0*.py"))
+    imported = {
+        (migration.name, line)
+        for migration in migrations
+        for line in re.findall(r"^\s*(?:from|import) (\S+)", migration.read_text(), re.MULTILINE)
+    }
+    assert migrations
+    assert not [each for each in imported if each[1].split(".")[0] in {"", "tracking"}]
+
+
 async def test_the_migrations_lead_to_the_tables(database: Database) -> None:
     """What the migrations make is what `tables.py` says."""
     async with database.write() as connection:
@@ -464,7 +476,7 @@ async def test_the_migrations_make_the_same_sql(
     engine.dispose()
     query = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'alembic%' AND sql <> ''"
 
-    def schema(path: Path) -> dict[str, list[str]]:
+    def parts_of(path: Path) -> dict[str, list[str]]:
         """For each table and index its parts, sorted: their order and line breaks mean nothing."""
         with closing(sqlite3.connect(path)) as connection:
             rows = connection.execute(query).fetchall()
@@ -474,7 +486,7 @@ async def test_the_migrations_make_the_same_sql(
             for name, found in parts.items()
         }
 
-    assert schema(path_of(settings)) == schema(tmp_path / "metadata.db")
+    assert parts_of(path_of(settings)) == parts_of(tmp_path / "metadata.db")
 
 
 def permit(path: Path, mode: int) -> None:

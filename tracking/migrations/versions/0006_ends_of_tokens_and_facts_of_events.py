@@ -2,11 +2,10 @@
 
 import json
 import time
+import unicodedata
 
 import sqlalchemy as sa
 from alembic import op
-
-from tracking.search import searchable
 
 revision = "0006"
 down_revision = "0005"
@@ -35,7 +34,7 @@ def upgrade() -> None:
     for id, slug, name in connection.execute(sa.text("SELECT id, slug, name FROM events")).all():
         connection.execute(
             sa.text("UPDATE events SET search_text = :search_text WHERE id = :id"),
-            {"id": id, "search_text": searchable(slug, *json.loads(name or "{}").values())},
+            {"id": id, "search_text": _searchable(slug, *json.loads(name or "{}").values())},
         )
     op.create_index(
         "ix_events_organizer_id_date_from_slug",
@@ -43,3 +42,9 @@ def upgrade() -> None:
         ["organizer_id", "date_from", "slug"],
         unique=False,
     )
+
+
+def _searchable(*texts: str) -> str:
+    """As tracking/search.py stored texts when this revision was made."""
+    folded = (unicodedata.normalize("NFC", text.casefold()) for text in texts)
+    return "\x1f".join(text.replace("\x1f", " ") for text in folded)

@@ -1,9 +1,9 @@
 """what campaigns are searched for, and an index for each order of their lists."""
 
+import unicodedata
+
 import sqlalchemy as sa
 from alembic import op
-
-from tracking.search import searchable
 
 revision = "0007"
 down_revision = "0006"
@@ -56,8 +56,14 @@ def _fill() -> None:
     last = 0
     while rows := connection.execute(_CAMPAIGNS, {"last": last, "batch": _BATCH}).all():
         texts = [
-            {"event_id": event_id, "campaign_id": id, "text": searchable(*texts)}
+            {"event_id": event_id, "campaign_id": id, "text": _searchable(*texts)}
             for id, event_id, *texts in rows
         ]
         connection.execute(_TEXT, texts)
         last = rows[-1].id
+
+
+def _searchable(*texts: str) -> str:
+    """As tracking/search.py stored texts when this revision was made."""
+    folded = (unicodedata.normalize("NFC", text.casefold()) for text in texts)
+    return "\x1f".join(text.replace("\x1f", " ") for text in folded)
