@@ -13,12 +13,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from serving.connection import Connection
-from serving.door import Door, Guest
+from serving.connection_limiter import ConnectionLimiter, Evictable
 from serving.limits import Limits
 from serving.transport import ClosingTransport
 
 # uvicorn warns of every request that is none, and of every upgrade that it does not know: lines
-# without bound, at the will of whoever sends them. The door counts them.
+# without bound, at the will of whoever sends them. The limiter counts them.
 _logger: Final = logging.getLogger("serving.application")
 _logger.setLevel(logging.ERROR)
 
@@ -35,12 +35,13 @@ class BoundedProtocol(H11Protocol):
     Args (uvicorn's configuration):
         timeout_keep_alive: seconds until a head must be complete, from the connection or from the
             answer before it.
-        limit_concurrency: how many connections there may be in the process (serving/door.py).
+        limit_concurrency: how many connections there may be in the process
+            (serving/connection_limiter.py).
     """
 
     __slots__ = (
-        "_answered_at", "_body_since", "_closed_at", "_connected_at", "_door", "_dropped",
-        "_partial", "_stalled_at", "_timer", "wire",
+        "_answered_at", "_body_since", "_closed_at", "_connected_at", "_dropped",
+        "_limiter", "_partial", "_stalled_at", "_timer", "wire",
     )  # fmt: skip
 
     limits = Limits()
@@ -55,7 +56,7 @@ class BoundedProtocol(H11Protocol):
         super().__init__(config, server_state, app_state, _loop)
         self.conn: Connection = Connection(self.limits)
         self.logger = _logger
-        self._door = Door.of(app_state, config.limit_concurrency, self.loop)
+        self._limiter = ConnectionLimiter.of(app_state, config.limit_concurrency, self.loop)
         self.limit_concurrency = None
         # Whether what comes next is something else than the first byte of a request.
         self._partial = False
@@ -70,7 +71,7 @@ class BoundedProtocol(H11Protocol):
         super().connection_made(ClosingTransport(transport, self._close))
         self.flow = _Flow(self.transport, self.conn)
         self._timer = self.loop.call_later(self.timeout_keep_alive, self._look)
-        if not self._door.enter(self, cast("set[Guest]", self.connections)):
+        if not self._limiter.admit(self, cast("set[Evictable]", self.connections)):
             self._partial = True
             self.transport.abort()
 
@@ -135,7 +136,7 @@ class BoundedProtocol(H11Protocol):
         self._stalled_at = 0.0
         super().resume_writing()
 
-    def patience(self) -> tuple[int, float] | None:
+    def eviction_rank(self) -> tuple[int, float] | None:
         """How soon it may be closed for another's sake, the least first; None: not at all."""
         if self.transport.is_closing():
             return 0, self._closed_at
@@ -143,7 +144,7 @@ class BoundedProtocol(H11Protocol):
             return None
         return int(self._answered_at > 0.0), self._idle_since()
 
-    def turn_out(self) -> None:
+    def evict(self) -> None:
         """Closes it at once."""
         self.connections.discard(self)  # not only when the loop comes to it
         self.transport.abort()
@@ -210,7 +211,7 @@ class BoundedProtocol(H11Protocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         phrase = HTTPStatus(status).phrase
-        self._door.note(f"{status} {phrase}")
+        self._limiter.note(f"{status} {phrase}")
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             headers = [
                 # Who has none in uvicorn's adds it to each answer.
