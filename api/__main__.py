@@ -4,7 +4,7 @@ import logging
 
 from api.app import create_app
 from serving import server
-from serving.files import connection_limit
+from serving.open_files import allowed_connections
 from tracking import process
 from tracking.settings import Settings
 from tracking.urls import http_origin
@@ -27,7 +27,7 @@ def main(settings: Settings) -> None:
     config = server.configure(
         create_app(settings),
         grace=_GRACE,
-        max_connections=connection_limit(settings.max_connections),
+        max_connections=allowed_connections(settings.max_connections),
     )
     config.date_header = False  # api/headers.py has one that agrees with what else is answered
     came = process.hold_stop_signals()

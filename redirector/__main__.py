@@ -13,7 +13,7 @@ from uvicorn.supervisors import Multiprocess
 from redirector.app import create_app
 from redirector.protocol import Protocol
 from serving import server
-from serving.files import connection_limit
+from serving.open_files import allowed_connections
 from tracking import process
 from tracking.settings import Settings
 from tracking.urls import http_origin
@@ -57,7 +57,7 @@ def main(settings: Settings) -> None:
         "redirector.__main__:application",
         protocol=Protocol,
         grace=_GRACE,
-        max_connections=connection_limit(settings.max_connections),
+        max_connections=allowed_connections(settings.max_connections),
         workers=settings.redirector_workers,
         worker_patience=_WORKER_PATIENCE,
     )

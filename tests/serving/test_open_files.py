@@ -109,13 +109,13 @@ async def test_both_services_have_the_limits(tmp_path: Path, module: str) -> Non
 
 
 def limit_of(soft: int, hard: int, wanted: int | None) -> tuple[int, str]:
-    """What `connection_limit` says, in a process with these limits, and its log."""
+    """What `allowed_connections` says, in a process with these limits, and its log."""
     script = f"""
 import logging, resource
 logging.basicConfig()
 resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
-from serving.files import connection_limit
-print(connection_limit({wanted}), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+from serving.open_files import allowed_connections
+print(allowed_connections({wanted}), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 """
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60

@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 _RESERVE: Final = 100
 
 
-def connection_limit(wanted: int | None) -> int:
+def allowed_connections(wanted: int | None) -> int:
     """How many connections this process, and each that it starts, may hold.
 
     The limit of open files is raised as far as the system lets us.
