@@ -23,16 +23,16 @@ def main(settings: Settings) -> None:
     """
     listener = process.listen(settings.host, settings.api_port, "API_PORT")
     process.prepare_database(settings)
-    server.bound(listener)
+    server.limit_receive_buffer(listener)
     config = server.configure(
         create_app(settings),
         grace=_GRACE,
         max_connections=allowed_connections(settings.max_connections),
     )
     config.date_header = False  # api/headers.py has one that agrees with what else is answered
-    came = process.hold_stop_signals()
+    held_signals = process.hold_stop_signals()
     logger.info("listening on %s", http_origin(settings.host, settings.api_port))
-    server.Server(config, came).run(sockets=[listener])
+    server.Server(config, held_signals).run(sockets=[listener])
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ logger = logging.getLogger("redirector")
 _GRACE = 3
 # A worker that says nothing for this long, in seconds, is replaced. On a busy machine it takes
 # longer than uvicorn's five seconds to start; and the supervisor waits this long for one that died.
-_WORKER_PATIENCE = 15
+_WORKER_TIMEOUT = 15
 
 
 def application() -> Starlette:
@@ -52,26 +52,26 @@ def main(settings: Settings) -> None:
     """Serves until SIGINT, SIGTERM or SIGHUP."""
     listener = process.listen(settings.host, settings.redirector_port, "REDIRECTOR_PORT")
     process.prepare_database(settings)
-    server.bound(listener)
+    server.limit_receive_buffer(listener)
     config = server.configure(
         "redirector.__main__:application",
         protocol=Protocol,
         grace=_GRACE,
         max_connections=allowed_connections(settings.max_connections),
         workers=settings.redirector_workers,
-        worker_patience=_WORKER_PATIENCE,
+        worker_timeout=_WORKER_TIMEOUT,
     )
-    came = process.hold_stop_signals()
+    held_signals = process.hold_stop_signals()
     logger.info("answering links on %s", http_origin(settings.host, settings.redirector_port))
     if settings.redirector_workers > 1:
         hangup = signal.getsignal(signal.SIGHUP)
         supervisor = Multiprocess(config, sockets=[listener])
         # uvicorn would start all workers anew.
         signal.signal(signal.SIGHUP, hangup)
-        supervisor.signal_queue.extend(came)
+        supervisor.signal_queue.extend(held_signals)
         supervisor.run()
     else:
-        server.Server(config, came).run(sockets=[listener])
+        server.Server(config, held_signals).run(sockets=[listener])
 
 
 if __name__ == "__main__":

@@ -151,10 +151,10 @@ class ExpressCycle(RequestResponseCycle):
             express.open_with(default_headers)
         self.response_complete = True
         if self.keep_alive:
-            protocol.wire.write(express.opening + self.headers)
+            protocol.raw_transport.write(express.opening + self.headers)
             protocol.on_express_answer()
         else:
             closing = self.headers.removesuffix(b"\r\n") + b"Connection: close\r\n\r\n"
-            protocol.wire.write(express.opening + closing)
+            protocol.raw_transport.write(express.opening + closing)
             protocol.transport.close()
             protocol.on_response_complete()

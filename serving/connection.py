@@ -28,7 +28,8 @@ class Connection(h11.Connection):
     Attributes:
         keep_alive: whether another request may follow the one that is answered.
         refusal: the status for a request that `next_event` has raised an error for.
-        held: whether `next_event` has stopped in the midst of what it could read; `go_on` ends it.
+        paused: whether `next_event` has stopped in the midst of what it could read; `resume` ends
+            that.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -36,13 +37,13 @@ class Connection(h11.Connection):
         super().__init__(h11.SERVER, limits.head)
         self.keep_alive = True
         self.refusal = 400
-        self.held = False
+        self.paused = False
         self._limits = limits
         self._pieces = 0
         self._body_left = 0
 
     @property
-    def at_rest(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether whatever comes next is the first byte of a request."""
         return (
             self.their_state is h11.IDLE and self.our_state is h11.IDLE and not self._receive_buffer
@@ -61,15 +62,15 @@ class Connection(h11.Connection):
     @property
     def is_full(self) -> bool:
         """Whether there is something that can't be read yet."""
-        return self.held or (bool(self._receive_buffer) and not self._is_reading())
+        return self.paused or (bool(self._receive_buffer) and not self._is_reading())
 
-    def forget(self) -> None:
+    def discard_unread(self) -> None:
         """Drops what has come and was not read."""
         self._receive_buffer = ReceiveBuffer()
 
-    def go_on(self) -> None:
-        """Ends a hold."""
-        self.held = False
+    def resume(self) -> None:
+        """Ends a pause."""
+        self.paused = False
         self._pieces = 0
 
     def next_event(self) -> Any:
@@ -78,7 +79,7 @@ class Connection(h11.Connection):
         Raises:
             h11.RemoteProtocolError: and `refusal` is the status to answer.
         """
-        if self.held:
+        if self.paused:
             return h11.PAUSED
         try:
             if self.their_state is h11.IDLE and self._check_head() is h11.NEED_DATA:
@@ -93,7 +94,7 @@ class Connection(h11.Connection):
         if type(event) is h11.Data:
             self._body_left -= len(event.data)
             self._pieces += 1
-            self.held = self._pieces >= self._limits.pieces
+            self.paused = self._pieces >= self._limits.pieces
         return event
 
     def send(self, event: Any) -> Any:
@@ -116,7 +117,7 @@ class Connection(h11.Connection):
             return True
         # Whoever waits for "100 Continue" may send the body or not (RFC 9110, section 10.1.1).
         return (
-            0 <= self._body_left <= self._limits.unread
+            0 <= self._body_left <= self._limits.unread_body
             and not self.they_are_waiting_for_100_continue
         )
 

@@ -40,8 +40,8 @@ class BoundedProtocol(H11Protocol):
     """
 
     __slots__ = (
-        "_answered_at", "_body_since", "_closed_at", "_connected_at", "_dropped",
-        "_limiter", "_partial", "_stalled_at", "_timer", "wire",
+        "_answered_at", "_body_since", "_closed_at", "_connected_at", "_discarded",
+        "_limiter", "_partial", "_stalled_at", "_timer", "raw_transport",
     )  # fmt: skip
 
     limits = Limits()
@@ -62,15 +62,15 @@ class BoundedProtocol(H11Protocol):
         self._partial = False
         self._connected_at = self.loop.time()
         self._answered_at = self._body_since = self._stalled_at = self._closed_at = 0.0
-        self._dropped = 0
+        self._discarded = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called when a client has connected."""
-        self.wire = transport
+        self.raw_transport = transport
         transport.set_write_buffer_limits(self.limits.write_buffer)
         super().connection_made(ClosingTransport(transport, self._close))
         self.flow = _Flow(self.transport, self.conn)
-        self._timer = self.loop.call_later(self.timeout_keep_alive, self._look)
+        self._timer = self.loop.call_later(self.timeout_keep_alive, self._check_deadline)
         if not self._limiter.admit(self, cast("set[Evictable]", self.connections)):
             self._partial = True
             self.transport.abort()
@@ -83,7 +83,7 @@ class BoundedProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Called with whatever the network brings."""
         if self.transport.is_closing():
-            self._drop(data)
+            self._discard(data)
             return
         self.conn.receive_data(data)
         if self.conn.lacks_body or not self._is_answering():
@@ -98,9 +98,9 @@ class BoundedProtocol(H11Protocol):
         if self.transport.is_closing():
             return
         super().handle_events()
-        self._partial = not self.conn.at_rest
-        if self.conn.held:
-            self.loop.call_soon(self._go_on)
+        self._partial = not self.conn.is_idle
+        if self.conn.paused:
+            self.loop.call_soon(self._resume)
 
     def on_response_complete(self) -> None:
         """Called at the end of each answer."""
@@ -124,7 +124,7 @@ class BoundedProtocol(H11Protocol):
         else:
             # What is in its buffer still goes; but nobody who sends on is waited for.
             self._partial = True
-            self.wire.close()
+            self.raw_transport.close()
 
     def pause_writing(self) -> None:
         """Called when the client leaves too much unread."""
@@ -162,31 +162,31 @@ class BoundedProtocol(H11Protocol):
         """When the last answer went, or the client came."""
         return self._answered_at or self._connected_at
 
-    def _go_on(self) -> None:
+    def _resume(self) -> None:
         """Called when others had their turn."""
-        self.conn.go_on()
+        self.conn.resume()
         if not self.transport.is_closing():
             self.handle_events()
             self.flow.resume_reading()
 
-    def _look(self) -> None:
+    def _check_deadline(self) -> None:
         """Called when something may be due."""
         now = self.loop.time()
-        left = self._due(now) - now
+        left = self._deadline(now) - now
         if left <= 0:
-            self._expire()
-        if not self.wire.is_closing():
+            self._time_out()
+        if not self.raw_transport.is_closing():
             # What is due may come nearer meanwhile, but not by more.
-            self._look_in(max(min(left, self.timeout_keep_alive), 0.0))
+            self._check_in(max(min(left, self.timeout_keep_alive), 0.0))
 
-    def _look_in(self, seconds: float) -> None:
+    def _check_in(self, seconds: float) -> None:
         self._timer.cancel()
-        self._timer = self.loop.call_later(seconds, self._look)
+        self._timer = self.loop.call_later(seconds, self._check_deadline)
 
-    def _due(self, now: float) -> float:
+    def _deadline(self, now: float) -> float:
         """When the connection has lasted for too long as it is."""
         limits = self.limits
-        unread = self.wire.get_write_buffer_size() > 0
+        unread = self.raw_transport.get_write_buffer_size() > 0
         if self.transport.is_closing():
             return self._closed_at + (limits.write_seconds if unread else limits.linger_seconds)
         if self._stalled_at:
@@ -197,10 +197,10 @@ class BoundedProtocol(H11Protocol):
             return now + self.timeout_keep_alive
         return self._idle_since() + (limits.write_seconds if unread else self.timeout_keep_alive)
 
-    def _expire(self) -> None:
-        if self.transport.is_closing() or self.wire.get_write_buffer_size() > 0:
+    def _time_out(self) -> None:
+        if self.transport.is_closing() or self.raw_transport.get_write_buffer_size() > 0:
             self.transport.abort()
-        elif self.conn.at_rest:
+        elif self.conn.is_idle:
             self.transport.close()
         else:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
@@ -223,37 +223,37 @@ class BoundedProtocol(H11Protocol):
             ]
             lines = b"".join(b"%b: %b\r\n" % header for header in headers)
             head = f"HTTP/1.1 {status} {phrase}\r\n".encode()
-            self.wire.write(b"".join((head, lines, b"\r\n", phrase.encode(), b"\n")))
+            self.raw_transport.write(b"".join((head, lines, b"\r\n", phrase.encode(), b"\n")))
         self.transport.close()
 
     def _close(self) -> None:
-        """Closes the wire, or has the client do it, when there is something that was not read."""
+        """Closes it, or has the client do so when there is something that was not read."""
         self._partial = True
         self._closed_at = self.loop.time()
-        if self.wire.is_closing():
+        if self.raw_transport.is_closing():
             return
         if self.conn.has_unread or self.flow.read_paused:
             self._linger()
         else:
-            self.wire.close()
-        self._look_in(self.limits.linger_seconds)
+            self.raw_transport.close()
+        self._check_in(self.limits.linger_seconds)
 
     def _linger(self) -> None:
-        self.conn.forget()
+        self.conn.discard_unread()
         if not self._is_answering():
             # And with it the body that nobody read.
             self.cycle = None  # type: ignore[assignment]
         try:
-            self.wire.write_eof()
-            self.wire.resume_reading()
+            self.raw_transport.write_eof()
+            self.raw_transport.resume_reading()
         except (OSError, RuntimeError):  # the client has left, and the loop does not know it yet
-            self.wire.abort()
+            self.raw_transport.abort()
 
-    def _drop(self, data: bytes) -> None:
+    def _discard(self, data: bytes) -> None:
         """Takes no notice of what comes behind the last answer, and after a while nothing more."""
-        self._dropped += len(data)
-        if self._dropped > self.limits.linger:
-            self.wire.pause_reading()
+        self._discarded += len(data)
+        if self._discarded > self.limits.linger_bytes:
+            self.raw_transport.pause_reading()
 
 
 def _now() -> bytes:

@@ -18,7 +18,7 @@ def configure(
     grace: int,
     max_connections: int,
     workers: int = 1,
-    worker_patience: int = 5,
+    worker_timeout: int = 5,
 ) -> uvicorn.Config:
     """uvicorn's configuration.
 
@@ -26,7 +26,7 @@ def configure(
         app: an application, or `module:function` for the one that makes it in each worker.
         grace: seconds that open requests are waited for when the process is stopped.
         max_connections: of each process.
-        worker_patience: seconds after which a worker that says nothing is replaced.
+        worker_timeout: seconds after which a worker that says nothing is replaced.
     """
     return uvicorn.Config(
         app,
@@ -43,11 +43,11 @@ def configure(
         timeout_keep_alive=HEAD_SECONDS,
         timeout_graceful_shutdown=grace,
         workers=workers,
-        timeout_worker_healthcheck=worker_patience,
+        timeout_worker_healthcheck=worker_timeout,
     )
 
 
-def bound(listener: socket.socket) -> None:
+def limit_receive_buffer(listener: socket.socket) -> None:
     """Has each connection of a listening socket hold little that was not read yet.
 
     What comes at once is never more than the kernel's buffer; and Linux lets that grow to 6 MiB.
@@ -59,17 +59,17 @@ class Server(uvicorn.Server):
     """uvicorn's, which also obeys a signal that came before it listened to signals.
 
     Args:
-        came: what `tracking.process.hold_stop_signals` returned.
+        held_signals: what `tracking.process.hold_stop_signals` returned.
     """
 
-    def __init__(self, config: uvicorn.Config, came: list[int]) -> None:
+    def __init__(self, config: uvicorn.Config, held_signals: list[int]) -> None:
         super().__init__(config)
-        self._came = came
+        self._held_signals = held_signals
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Handles signals in the block, beginning with those that were held."""
         with super().capture_signals():
-            for number in self._came:
+            for number in self._held_signals:
                 self.handle_exit(number, None)
             yield

@@ -13,11 +13,11 @@ class ClosingTransport(asyncio.Transport):
     reading for a while.
     """
 
-    __slots__ = ("_close", "_closing", "wire")
+    __slots__ = ("_close", "_closing", "raw_transport")
 
-    def __init__(self, wire: asyncio.Transport, close: Callable[[], None]) -> None:
+    def __init__(self, raw_transport: asyncio.Transport, close: Callable[[], None]) -> None:
         super().__init__()
-        self.wire = wire
+        self.raw_transport = raw_transport
         self._close = close
         self._closing = False
 
@@ -30,28 +30,28 @@ class ClosingTransport(asyncio.Transport):
     def abort(self) -> None:
         """Closes at once, whatever is left."""
         self._closing = True
-        self.wire.abort()
+        self.raw_transport.abort()
 
     def is_closing(self) -> bool:
         """Whether it was closed, from either side."""
-        return self._closing or self.wire.is_closing()
+        return self._closing or self.raw_transport.is_closing()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """As the wire's."""
-        self.wire.write(data)
+        """As the raw transport's."""
+        self.raw_transport.write(data)
 
     def pause_reading(self) -> None:
-        """As the wire's."""
-        self.wire.pause_reading()
+        """As the raw transport's."""
+        self.raw_transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """As the wire's."""
-        self.wire.resume_reading()
+        """As the raw transport's."""
+        self.raw_transport.resume_reading()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """As the wire's."""
-        return self.wire.get_extra_info(name, default)
+        """As the raw transport's."""
+        return self.raw_transport.get_extra_info(name, default)
 
     def get_write_buffer_size(self) -> int:
-        """As the wire's."""
-        return self.wire.get_write_buffer_size()
+        """As the raw transport's."""
+        return self.raw_transport.get_write_buffer_size()
