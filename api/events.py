@@ -26,9 +26,9 @@ from api.state import settings_of
 from tracking import organizers
 from tracking.database import Transaction
 from tracking.languages import MultiLingual
-from tracking.moments import shown
 from tracking.organizers import Event
 from tracking.settings import Settings
+from tracking.timestamps import format_timestamp
 from tracking.window import Window
 
 _COLUMNS = ("slug", "date_from")
@@ -83,8 +83,8 @@ class ShownEvent:
             name=event.name,
             slug=event.slug,
             currency=event.currency,
-            date_from=shown(event.date_from),
-            date_to=None if event.date_to is None else shown(event.date_to),
+            date_from=format_timestamp(event.date_from),
+            date_to=None if event.date_to is None else format_timestamp(event.date_to),
             timezone=event.timezone,
             public_url=event.public_url(settings.shop_url, settings.public_origin),
         )

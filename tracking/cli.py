@@ -17,9 +17,9 @@ from tracking import __version__, data_dir, organizers, sample, supervisor, toke
 from tracking.database import Database
 from tracking.errors import UnknownNameError
 from tracking.links import check_leads_away
-from tracking.moments import read_end, shown
 from tracking.process import reported_errors
 from tracking.settings import Settings
+from tracking.timestamps import format_timestamp, parse_expiry
 
 Result = TypeVar("Result")
 
@@ -194,7 +194,7 @@ def create_token(
                 event_ids=[await _event_id(connection, organizer, slug) for slug in event or []],
                 read_only=read_only,
                 name=name,
-                expires_at=None if expires is None else read_end(expires, time.time()),
+                expires_at=None if expires is None else parse_expiry(expires, time.time()),
             )
 
     typer.echo(on_database(work))
@@ -318,7 +318,7 @@ def _row(token: tokens.Token) -> tuple[str, ...]:
 
 
 def _shown(seconds: float | None) -> str:
-    return "-" if seconds is None else shown(seconds)
+    return "-" if seconds is None else format_timestamp(seconds)
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tracking import marks
 from tracking.database import upsert
 from tracking.errors import OrderTakenError
-from tracking.moments import shown
 from tracking.tables import campaigns, orders
+from tracking.timestamps import format_timestamp
 from tracking.window import SortKey, Window, rows
 
 # The contract, "Campaigns"; stored in upper case.
@@ -121,4 +121,4 @@ async def _add(connection: AsyncConnection, event_id: int, campaign_id: int, num
 
 
 def _order(row: RowMapping) -> Order:
-    return Order(row["code"], shown(row["attributed_at"]))
+    return Order(row["code"], format_timestamp(row["attributed_at"]))

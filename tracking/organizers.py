@@ -15,9 +15,9 @@ from tracking.campaigns import note_changes
 from tracking.database import upsert
 from tracking.errors import InvalidNameError
 from tracking.languages import DEFAULT_LOCALE, MultiLingual
-from tracking.moments import InvalidMomentError, read_moment, shown
 from tracking.search import contains, searchable
 from tracking.tables import campaigns, events, organizers
+from tracking.timestamps import InvalidTimestampError, format_timestamp, parse_timestamp
 from tracking.urls import check_target, shop_of
 from tracking.window import Window, rows, sort_keys
 
@@ -217,7 +217,7 @@ async def ensure_event(
 
     Raises:
         InvalidNameError: a slug, the currency or the time zone has not the form it needs.
-        InvalidMomentError: a date is none, or the event would end before it starts.
+        InvalidTimestampError: a date is none, or the event would end before it starts.
         InvalidUrlError: visitors can't be sent to the shop's URL.
     """
     for word in (organizer, slug):
@@ -251,8 +251,8 @@ def _check(facts: Facts) -> None:
         raise InvalidNameError(f"{facts.currency!r} is no currency: three letters, like EUR")
     if facts.timezone and facts.timezone not in available_timezones():
         raise InvalidNameError(f"{facts.timezone!r} is no time zone, like Europe/Berlin")
-    for moment in filter(None, (facts.date_from, facts.date_to)):
-        read_moment(moment, UTC)
+    for date in filter(None, (facts.date_from, facts.date_to)):
+        parse_timestamp(date, UTC)
 
 
 async def _create(connection: AsyncConnection, organizer: str, slug: str, shop_url: str) -> Event:
@@ -279,7 +279,7 @@ def _told(event: Event, facts: Facts) -> dict[str, Any]:
     """The columns that change with what is said about an event.
 
     Raises:
-        InvalidMomentError: it would end before it starts.
+        InvalidTimestampError: it would end before it starts.
     """
     values: dict[str, Any] = {}
     if facts.currency is not None:
@@ -288,13 +288,15 @@ def _told(event: Event, facts: Facts) -> dict[str, Any]:
         values["timezone"] = facts.timezone or _DEFAULT_ZONE
     zone = _zone(values.get("timezone", event.timezone))
     if facts.date_from is not None:
-        start = read_moment(facts.date_from, zone) if facts.date_from else event.created_at
+        start = parse_timestamp(facts.date_from, zone) if facts.date_from else event.created_at
         values["date_from"] = start
     if facts.date_to is not None:
-        values["date_to"] = read_moment(facts.date_to, zone) if facts.date_to else None
+        values["date_to"] = parse_timestamp(facts.date_to, zone) if facts.date_to else None
     start, end = (values.get(name, getattr(event, name)) for name in ("date_from", "date_to"))
     if values and end is not None and end < start:
-        raise InvalidMomentError(f"the event would end {shown(end)}, and start {shown(start)}")
+        raise InvalidTimestampError(
+            f"the event would end {format_timestamp(end)}, and start {format_timestamp(start)}"
+        )
     return values
 
 

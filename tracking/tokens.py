@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracking import changelog
 from tracking.database import upsert
-from tracking.moments import shown
 from tracking.organizers import Event
 from tracking.tables import events, organizers, token_events, token_uses, tokens
+from tracking.timestamps import format_timestamp
 
 _BYTES = 32
 _NEVER = 1e12  # seconds since the epoch: beyond every date
@@ -157,7 +157,7 @@ async def _named(connection: AsyncConnection, token_id: int) -> str:
     token = _token((await connection.execute(query)).mappings().one())
     covered = "all events" if token.all_events else f"events {', '.join(token.events)}"
     access = "read-only" if token.read_only else "read-write"
-    end = "" if token.expires_at is None else f", until {shown(token.expires_at)}"
+    end = "" if token.expires_at is None else f", until {format_timestamp(token.expires_at)}"
     return f"token {token.id} {token.name!r} of {token.organizer}: {covered}, {access}{end}"
 
 

@@ -1,4 +1,4 @@
-"""Points in time as text: as operators write them, and as the API shows them."""
+"""Timestamps as text: as operators write them, and as the API shows them."""
 
 import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -10,17 +10,17 @@ _YEAR_10000 = 253_402_300_800  # in seconds since the epoch
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
-class InvalidMomentError(WaymarkError):
+class InvalidTimestampError(WaymarkError):
     """Text that is no point in time, or none that can be meant; the text of the error says why."""
 
 
-def shown(seconds: float) -> str:
+def format_timestamp(seconds: float) -> str:
     """Seconds since the epoch in ISO 8601, UTC, without fractions: `2027-12-27T10:00:00Z`."""
     moment = datetime.fromtimestamp(int(seconds), UTC)
     return moment.isoformat().replace("+00:00", "Z")
 
 
-def read_moment(text: str, zone: tzinfo) -> float:
+def parse_timestamp(text: str, zone: tzinfo) -> float:
     """Reads a date, which stands for its midnight, or a date and time, in ISO 8601.
 
     Args:
@@ -30,22 +30,22 @@ def read_moment(text: str, zone: tzinfo) -> float:
         Seconds since the epoch.
 
     Raises:
-        InvalidMomentError: it is neither, or not in the years 1970 to 9999.
+        InvalidTimestampError: it is neither, or not in the years 1970 to 9999.
     """
     try:
         moment = datetime.fromisoformat(text)
         moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
         seconds = moment.timestamp()
     except (ValueError, OverflowError):
-        raise InvalidMomentError(
+        raise InvalidTimestampError(
             f"{text!r} is no date or time, like 2027-12-27 or 2027-12-27T10:00"
         ) from None
     if not 0 <= seconds < _YEAR_10000:
-        raise InvalidMomentError(f"{text!r} is not in the years 1970 to 9999")
+        raise InvalidTimestampError(f"{text!r} is not in the years 1970 to 9999")
     return seconds
 
 
-def read_end(text: str, now: float) -> float:
+def parse_expiry(text: str, now: float) -> float:
     """Reads when something ends: a date, which counts in full, a time, or how long it lasts.
 
     Dates and times are in ISO 8601, and UTC unless they say otherwise; `12h`, `90d` and `4w` are so
@@ -58,18 +58,18 @@ def read_end(text: str, now: float) -> float:
         Seconds since the epoch.
 
     Raises:
-        InvalidMomentError: it is none of these, is not in the future, or is beyond the year 9999.
+        InvalidTimestampError: it is none of these, not in the future, or beyond the year 9999.
     """
     try:
         end = _end(text, datetime.fromtimestamp(now, UTC))
     except OverflowError:
-        raise InvalidMomentError(f"{text!r} is too far away") from None
+        raise InvalidTimestampError(f"{text!r} is too far away") from None
     except ValueError:
-        raise InvalidMomentError(
+        raise InvalidTimestampError(
             f"{text!r} is no date, time or duration, like 2027-12-27, 2027-12-27T10:00Z or 90d"
         ) from None
     if end <= now:
-        raise InvalidMomentError(f"{text!r} is past")
+        raise InvalidTimestampError(f"{text!r} is past")
     return end
 
 

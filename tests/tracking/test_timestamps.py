@@ -5,13 +5,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tracking.moments import InvalidMomentError, read_end, read_moment, shown
+from tracking.timestamps import (
+    InvalidTimestampError,
+    format_timestamp,
+    parse_expiry,
+    parse_timestamp,
+)
 
 # 2026-11-26T12:00:00Z
 NOW = 1_795_694_400.0
 BERLIN = ZoneInfo("Europe/Berlin")
 
-MOMENTS = {
+TIMESTAMPS = {
     "a date is its midnight": ("2027-12-27", "2027-12-26T23:00:00Z"),
     "a time": ("2027-12-27T10:00", "2027-12-27T09:00:00Z"),
     "a time in summer": ("2027-06-27T10:00:30", "2027-06-27T08:00:30Z"),
@@ -21,7 +26,7 @@ MOMENTS = {
     "the first": ("1970-01-01T00:00Z", "1970-01-01T00:00:00Z"),
     "the last": ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
 }
-NO_MOMENTS = {
+NO_TIMESTAMPS = {
     "empty": "",
     "words": "next year",
     "a day that is not": "2027-02-29",
@@ -55,34 +60,34 @@ NO_ENDS = {
 }
 
 
-@pytest.mark.parametrize(("text", "moment"), MOMENTS.values(), ids=MOMENTS)
-def test_a_moment_is_read(text: str, moment: str) -> None:
+@pytest.mark.parametrize(("text", "time"), TIMESTAMPS.values(), ids=TIMESTAMPS)
+def test_a_timestamp_is_parsed(text: str, time: str) -> None:
     """What names no zone is in the one that is given."""
-    assert shown(read_moment(text, BERLIN)) == moment
+    assert format_timestamp(parse_timestamp(text, BERLIN)) == time
 
 
-@pytest.mark.parametrize("text", NO_MOMENTS.values(), ids=NO_MOMENTS)
-def test_what_is_no_moment_is_refused(text: str) -> None:
+@pytest.mark.parametrize("text", NO_TIMESTAMPS.values(), ids=NO_TIMESTAMPS)
+def test_what_is_no_timestamp_is_refused(text: str) -> None:
     """The error shows what was given."""
-    with pytest.raises(InvalidMomentError, match=r"^'"):
-        read_moment(text, UTC)
+    with pytest.raises(InvalidTimestampError, match=r"^'"):
+        parse_timestamp(text, UTC)
 
 
 @pytest.mark.parametrize(("text", "end"), ENDS.values(), ids=ENDS)
 def test_an_end_is_read(text: str, end: str) -> None:
     """A date counts in full, a duration begins now."""
-    assert shown(NOW) == "2026-11-26T12:00:00Z"
-    assert shown(read_end(text, NOW)) == end
+    assert format_timestamp(NOW) == "2026-11-26T12:00:00Z"
+    assert format_timestamp(parse_expiry(text, NOW)) == end
 
 
 @pytest.mark.parametrize(("text", "said"), NO_ENDS.values(), ids=NO_ENDS)
 def test_what_is_no_end_is_refused(text: str, said: str) -> None:
     """What is past already, too."""
-    with pytest.raises(InvalidMomentError, match=said):
-        read_end(text, NOW)
+    with pytest.raises(InvalidTimestampError, match=said):
+        parse_expiry(text, NOW)
 
 
 def test_fractions_are_not_shown() -> None:
     """Neither those of a second, nor is the second rounded up."""
-    moment = datetime(2027, 12, 27, 10, 0, 0, 999_999, tzinfo=UTC)
-    assert shown(moment.timestamp()) == "2027-12-27T10:00:00Z"
+    time = datetime(2027, 12, 27, 10, 0, 0, 999_999, tzinfo=UTC)
+    assert format_timestamp(time.timestamp()) == "2027-12-27T10:00:00Z"
