@@ -4,19 +4,19 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from tracking import schema
 from tracking.audit import Audit, recount
-from tracking.data_dir import SIDE_FILES
+from tracking.data_dir import side_files
 from tracking.database import Database
 from tracking.errors import BackupError, SchemaError
 from tracking.settings import Settings, sqlite_url
+from tracking.timestamps import format_timestamp
 
 # A backup says of itself when it was made, in a table that no other database has.
 _MADE = "backup"
@@ -37,7 +37,7 @@ class Description:
     made_at: float | None = None
 
     def __str__(self) -> str:
-        made = "" if self.made_at is None else f"made {_time(self.made_at)}, "
+        made = "" if self.made_at is None else f"made {format_timestamp(self.made_at)}, "
         return f"{made}schema {self.schema}, {self.campaigns} campaigns, {self.clicks} clicks"
 
 
@@ -151,9 +151,8 @@ def sync(path: Path) -> None:
 
 def remove(path: Path) -> None:
     """Removes a database with all that SQLite may have made beside it."""
-    for end in ("", *SIDE_FILES):
-        with suppress(FileNotFoundError):
-            path.with_name(path.name + end).unlink()
+    for file in (path, *side_files(path)):
+        file.unlink(missing_ok=True)
 
 
 def _is_current(connection: Connection) -> bool:
@@ -165,10 +164,8 @@ def _is_current(connection: Connection) -> bool:
 
 def _check_target(settings: Settings, target: Path, *, overwrite: bool) -> None:
     database = settings.database_path
-    names = [database, *(database.with_name(f"{database.name}{end}") for end in SIDE_FILES)]
-    if target.parent.resolve() / target.name in [
-        name.parent.resolve() / name.name for name in names
-    ]:
+    names = (database, *side_files(database))
+    if _resolved(target) in map(_resolved, names):
         raise BackupError(f"{target} is the database itself")
     if not target.is_symlink() and not target.exists():
         return
@@ -190,5 +187,6 @@ def _new_file_beside(target: Path) -> Iterator[Path]:
         remove(new)
 
 
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _resolved(path: Path) -> Path:
+    """Where a name lies, whether or not it is a link itself."""
+    return path.parent.resolve() / path.name

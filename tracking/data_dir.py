@@ -19,8 +19,8 @@ logger = logging.getLogger(__name__)
 
 _UMASK = 0o077
 _OTHERS = 0o077
-# What SQLite makes beside the database.
-SIDE_FILES = ("-wal", "-shm", "-journal")
+# What SQLite makes beside a database.
+_SIDE_FILES = ("-wal", "-shm", "-journal")
 _OURS = (DATABASE_NAME, "redis", "spool", ".writable")
 
 
@@ -69,13 +69,17 @@ def refuse_links(settings: Settings) -> None:
         linked = [path for path in _below(settings.redis_dir) if path.is_symlink()]
     if settings.database_url is None:
         database = settings.database_path
-        files = [database, *(database.with_name(f"{database.name}{end}") for end in SIDE_FILES)]
-        linked += [path for path in files if path.is_symlink()]
+        linked += [path for path in (database, *side_files(database)) if path.is_symlink()]
     if linked:
         raise WaymarkError(
             f"{linked[0]} is a symbolic link, which is not followed out of DATA_DIR: make DATA_DIR "
             "itself the link, or set DATABASE_URL for a database that lies elsewhere"
         )
+
+
+def side_files(database: Path) -> list[Path]:
+    """What SQLite may make beside a database."""
+    return [database.with_name(f"{database.name}{end}") for end in _SIDE_FILES]
 
 
 def make_directory(directory: Path) -> None:

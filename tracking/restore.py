@@ -21,7 +21,7 @@ from sqlalchemy import select
 from tracking import backup, marks, schema
 from tracking.audit import Audit
 from tracking.backup import Description
-from tracking.data_dir import SIDE_FILES, refuse_links
+from tracking.data_dir import refuse_links, side_files
 from tracking.database import Database
 from tracking.errors import BackupError, DatabaseInUseError, WaymarkError
 from tracking.settings import Settings, sqlite_url
@@ -212,7 +212,7 @@ def _put_aside(database: Path) -> Path:
         kept = database.with_name(f"{database.name}.replaced-{stamp}-{number}")
     os.link(database, kept)
     kept.chmod(0o600)
-    for end in SIDE_FILES:
-        database.with_name(database.name + end).unlink(missing_ok=True)
+    for file in side_files(database):
+        file.unlink(missing_ok=True)
     backup.sync(database.parent)
     return kept
