@@ -36,7 +36,7 @@ def collected(connection: AsyncConnection) -> Iterator[list[str]]:
         info.pop(_NOTES, None)
 
 
-def tell(by: str, notes: list[str]) -> None:
+def write(by: str, notes: list[str]) -> None:
     """Writes the lines, once what they say is true.
 
     Args:

@@ -177,7 +177,7 @@ class Database:
         async with pools.transaction(pools.writer, at_most) as connection:
             with changelog.collected(connection) as notes:
                 yield connection
-        changelog.tell(by, notes)
+        changelog.write(by, notes)
 
     @asynccontextmanager
     async def write_if_idle(self) -> AsyncIterator[AsyncConnection]:

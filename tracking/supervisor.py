@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tracking.errors import WaymarkError
-from tracking.guard import STAGE_SECONDS, Guard
-from tracking.lines import Lines, Printer
 from tracking.output import Output
+from tracking.printer import LineReader, Printer
 from tracking.process import stop_signals
+from tracking.reaper import STAGE_SECONDS, Reaper
 
 # Clicks go from the redirector through Redis to the flusher, whose last flush needs Redis: whoever
 # feeds another is stopped before it.
@@ -100,7 +100,7 @@ class _Service:
 
     name: str
     process: asyncio.subprocess.Process
-    lines: Lines
+    lines: LineReader
 
     @classmethod
     async def start(
@@ -108,7 +108,7 @@ class _Service:
     ) -> "_Service":
         reader, writer = os.pipe()
         transport, lines = await asyncio.get_running_loop().connect_read_pipe(
-            lambda: Lines(say), os.fdopen(reader, "rb", buffering=0)
+            lambda: LineReader(say), os.fdopen(reader, "rb", buffering=0)
         )
         try:
             process = await asyncio.create_subprocess_exec(
@@ -160,13 +160,13 @@ class Supervisor:
         self._printer = printer
         self._stage_seconds = stage_seconds
         self._services: list[_Service] = []
-        self._told = asyncio.Event()
+        self._stopping = asyncio.Event()
 
     def stop(self, why: str) -> None:
         """Lets `run` stop everyone; called again, it changes nothing."""
-        if not self._told.is_set():
+        if not self._stopping.is_set():
             self._system(why)
-            self._told.set()
+            self._stopping.set()
 
     async def run(self) -> int:
         """Runs until `stop` is called, or until any process ends.
@@ -177,16 +177,16 @@ class Supervisor:
         Raises:
             WaymarkError: a process can't be started.
         """
-        guard = await Guard.start()
+        reaper = await Reaper.start()
         try:
             for name, command in self._commands.items():
                 self._services.append(await self._start(name, command))
-                guard.watch(self._services[-1].process.pid, self._services[-1].stage)
-            told_first = await self._until_the_end(guard)
+                reaper.watch(self._services[-1].process.pid, self._services[-1].stage)
+            told_first = await self._until_the_end(reaper)
         finally:
             await self._stop_in_order()
-            guard.release()
-            await guard.process.wait()
+            reaper.release()
+            await reaper.process.wait()
         # Who was told to stop before it listened to signals ends by the signal, and that is well.
         well = {0, -signal.SIGTERM}
         failed = any(service.process.returncode not in well for service in self._services)
@@ -201,18 +201,18 @@ class Supervisor:
         self._system(f"{name} started (pid={service.process.pid})")
         return service
 
-    async def _until_the_end(self, guard: Guard) -> bool:
+    async def _until_the_end(self, reaper: Reaper) -> bool:
         """Waits until somebody says so, or anybody ends; whether somebody said so."""
-        told = asyncio.create_task(self._told.wait())
-        guarded = asyncio.create_task(guard.process.wait())
+        told = asyncio.create_task(self._stopping.wait())
+        reaper_ended = asyncio.create_task(reaper.process.wait())
         ends = [asyncio.create_task(service.process.wait()) for service in self._services]
         done, waiting = await asyncio.wait(
-            [told, guarded, *ends], return_when=asyncio.FIRST_COMPLETED
+            [told, reaper_ended, *ends], return_when=asyncio.FIRST_COMPLETED
         )
         for task in waiting:
             task.cancel()
-        if guarded in done:
-            self._system("the process that guards the others was killed")
+        if reaper_ended in done:
+            self._system("the reaper was killed")
         return told in done
 
     async def _stop_in_order(self) -> None:

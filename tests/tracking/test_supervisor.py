@@ -13,8 +13,8 @@ import pytest
 from tests.system import sessions
 from tests.waiting import until
 from tracking.errors import WaymarkError
-from tracking.lines import Printer
 from tracking.output import Output
+from tracking.printer import Printer
 from tracking.supervisor import Supervisor, read_procfile
 
 # Shells that do something at SIGTERM, as soon as their sleep is over; they say when they are ready.
@@ -143,12 +143,12 @@ async def test_who_does_not_stop_is_killed(tmp_path: Path, deaf: str) -> None:
     assert status == (1 if deaf == DEAF else 0)
 
 
-async def test_the_guards_end_ends_all(tmp_path: Path) -> None:
+async def test_the_reapers_end_ends_all(tmp_path: Path) -> None:
     """Without it somebody could be left behind: all stop, and the status is 1."""
     async with running(tmp_path, {"api": IDLE}) as run:
         await until(lambda: run.ready("api"))
-        [guard] = [pid for pid in sessions.children(os.getpid()) if pid != run.pid("api")]
-        os.kill(guard, signal.SIGKILL)
+        [reaper] = [pid for pid in sessions.children(os.getpid()) if pid != run.pid("api")]
+        os.kill(reaper, signal.SIGKILL)
         assert await run.status == 1
     assert run.stopped() == ["api stopped (rc=0)"]
 

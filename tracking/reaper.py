@@ -1,7 +1,7 @@
-"""`python -m tracking.guard`: stops what a supervisor started when the supervisor was killed.
+"""`python -m tracking.reaper`: stops what a supervisor started when the supervisor was killed.
 
-It is told of each process by a socket, and waits for the socket's end: then it stops, in order,
-whoever is left. A supervisor that ends in order has left nobody.
+It gets a descriptor of each process by a socket, and waits for the socket's end: then it stops, in
+order, whoever is left. A supervisor that ends in order has left nobody.
 """
 
 import argparse
@@ -22,8 +22,8 @@ STAGE_SECONDS = 10.0
 Stages = dict[int, list[int]]
 
 
-class Guard:
-    """The guard as its supervisor sees it.
+class Reaper:
+    """The reaper as its supervisor sees it.
 
     Attributes:
         process: it ends after `release`, or because somebody killed it.
@@ -34,12 +34,12 @@ class Guard:
         self._connection = connection
 
     @classmethod
-    async def start(cls) -> "Guard":
+    async def start(cls) -> "Reaper":
         """Starts the process, in a session of its own: a signal for all of ours is not for it."""
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with its:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "tracking.guard", str(its.fileno())),
+                *(sys.executable, "-m", "tracking.reaper", str(its.fileno())),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 pass_fds=[its.fileno()],
@@ -69,14 +69,14 @@ class Guard:
 def main() -> None:
     """Waits for the supervisor's end, then stops everyone."""
     parser = argparse.ArgumentParser(
-        prog="python -m tracking.guard", description="Part of `waymark run`, which starts it."
+        prog="python -m tracking.reaper", description="Part of `waymark run`, which starts it."
     )
     parser.add_argument("descriptor", type=int, help="the socket to the supervisor")
     # Whoever ends all processes at once must find this one the last.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     with socket.socket(fileno=parser.parse_args().descriptor) as connection:
-        stages = _told(connection)
+        stages = _watched(connection)
     if any(_lives(process) for processes in stages.values() for process in processes):
         output = Output(sys.stderr)
         output.write("waymark: `waymark run` was killed; what it started is stopped now\n")
@@ -85,7 +85,7 @@ def main() -> None:
         output.drain()
 
 
-def _told(connection: socket.socket) -> Stages:
+def _watched(connection: socket.socket) -> Stages:
     """Everyone the supervisor told of until its end, by stage, as descriptors (pidfd_open(2))."""
     stages: Stages = {}
     while True:

@@ -29,8 +29,8 @@ class Printer:
         self._output.write(f"{prefix}{line}\n")
 
 
-class Lines(asyncio.Protocol):
-    """A pipe's lines, the last one too when it has no end, as text: what is none is escaped.
+class LineReader(asyncio.Protocol):
+    """Reads a pipe line by line; the last one needs no end. What is no text is escaped.
 
     Attributes:
         closed: set when nobody is left who could write.
