@@ -9,14 +9,8 @@ from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redirector.crawlers import (
-    CORRECTIONS,
-    Correction,
-    _is_crawler,
-    index_of,
-    is_crawler,
-    patterns,
-)
+from redirector.crawler_corrections import CORRECTIONS, Correction
+from redirector.crawlers import _is_crawler, is_crawler, patterns
 
 WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
 ANDROID = (
@@ -168,40 +162,6 @@ def test_the_library_has_not_caught_up(correction: Correction) -> None:
         assert correction.replaces in {name for name, _, _ in librarys()}, "it is gone: drop this"
         mistaken = [user_agent for user_agent in correction.people if library_says(user_agent)]
         assert mistaken == list(correction.people), "the library knows these people: drop this"
-
-
-INDEXED = {
-    "plain": ("Yeti", ["Yet", "eti"]),
-    "anchored": ("^BW\\/", ["BW/"]),
-    "an optional letter is not needed": ("ab?cde", ["cde"]),
-    "a repeated letter is not needed": ("abc*def", ["def"]),
-    "a class": ("[aA]cune", ["cun", "une"]),
-    "a group": ("(sis|SIS) rawler", [" ra", "raw", "awl", "wle", "ler"]),
-    "a group in a group": ("(a(bcd|e)f|xyz)ghi", ["ghi"]),
-    "anything between": ("Spi[\\s\\S]*com", ["Spi", "com"]),
-    "an escaped dot": ("a\\.b", ["a.b"]),
-    "what must not be there": ("^(?!Mozilla/5\\.0 \\((?:X|Y)[^()]*\\) Ap).*Vib", ["Vib"]),
-}
-
-
-@pytest.mark.parametrize(("pattern", "grams"), INDEXED.values(), ids=INDEXED)
-def test_what_a_pattern_needs(pattern: str, grams: list[str]) -> None:
-    """It is looked for by three characters that are in whatever it finds."""
-    [gram] = index_of([pattern])
-    assert gram in grams
-
-
-def test_each_alternative_is_looked_for() -> None:
-    """The pattern stands under characters of the one and of the other."""
-    assert index_of(["Chirp|goto"]).keys() & {"Chi", "hir", "irp"}
-    assert index_of(["Chirp|goto"]).keys() & {"got", "oto"}
-
-
-@pytest.mark.parametrize("pattern", ["ab", "[abc][abc][abc]", "(abc)?", "abc|d"])
-def test_a_pattern_that_needs_nothing_is_an_error(pattern: str) -> None:
-    """The library's next release might have one: CI tells, and no crawler is overlooked."""
-    with pytest.raises(ValueError, match="needs no"):
-        index_of([pattern])
 
 
 @pytest.mark.benchmark
