@@ -1,4 +1,4 @@
-"""The Starlette app: the links, and `/healthz`."""
+"""The Starlette app: the links, `/healthz`, and the pages for who is not led on."""
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,7 +22,7 @@ from redirector.recorder import Recorder
 from redirector.redirect import (
     READING_METHODS,
     LinkRequest,
-    Postponement,
+    PrefetchRefusal,
     Refusal,
     Rules,
     decide,
@@ -136,7 +136,9 @@ async def follow_link(request: Request) -> Response:
         return _refuse(request, decision)
     if decision.click is not None:
         await service.recorder.count(decision.click.campaign_id, decision.click.audience)
-    return _postpone() if isinstance(decision, Postponement) else _lead_to(decision.location)
+    if isinstance(decision, PrefetchRefusal):
+        return _refuse_prefetch()
+    return _lead_to(decision.location)
 
 
 async def show_event(request: Request) -> Response:
@@ -149,7 +151,7 @@ async def show_event(request: Request) -> Response:
         name = await shopless.name_of(path[1].decode(), path[2].decode())
     except DatabaseUnavailableError:
         return _unavailable(request)
-    return _not_found(request) if name is None else _page(pages.arrived(name), 200)
+    return _not_found(request) if name is None else _page(pages.event_without_shop(name), 200)
 
 
 async def show_health(request: Request) -> Response:
@@ -167,7 +169,7 @@ def _lead_to(location: str) -> Response:
     return Response(status_code=302, headers={"Location": location, **_NO_STORE})
 
 
-def _postpone() -> Response:
+def _refuse_prefetch() -> Response:
     return Response(status_code=503, headers=_NO_STORE)
 
 

@@ -1,4 +1,4 @@
-"""Who is asking: a person, a crawler, or a browser that only looks ahead."""
+"""Who is asking: a person, a crawler, a page, or a browser that prefetches."""
 
 import re
 from collections.abc import Iterable, Mapping

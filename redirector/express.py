@@ -167,5 +167,5 @@ def audience_of_head(head: bytes) -> Audience | None:
         return None
     fields = _AUDIENCE_FIELD.findall(text)
     audience = audience_of((name.lower(), value) for name, value in fields)
-    # Who looks ahead is not led on.
+    # A speculative request is not led on.
     return None if audience is Audience.PREFETCH else audience

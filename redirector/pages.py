@@ -98,7 +98,7 @@ def unavailable() -> str:
     )
 
 
-def arrived(event: str) -> str:
+def event_without_shop(event: str) -> str:
     """Where links of an event lead that has no ticket shop.
 
     Args:

@@ -71,8 +71,8 @@ class Redirect:
 
 
 @dataclass(frozen=True, slots=True)
-class Postponement:
-    """An answer to who only looks ahead: the person who clicks will ask again.
+class PrefetchRefusal:
+    """An answer to a speculative request: when the person clicks, the browser asks again.
 
     Attributes:
         click: what to count before the answer.
@@ -96,7 +96,7 @@ class Rules:
 
 def decide(
     request: LinkRequest, link: Link | None, rules: Rules
-) -> Redirect | Postponement | Refusal:
+) -> Redirect | PrefetchRefusal | Refusal:
     """Decides about a request for a link (the contract, "Redirects", has the order).
 
     Args:
@@ -109,7 +109,7 @@ def decide(
         return Refusal.NOT_FOUND
     click = Click(link.campaign_id, request.audience) if request.method == "GET" else None
     if click is not None and click.audience is Audience.PREFETCH:
-        return Postponement(click)
+        return PrefetchRefusal(click)
     destination = destination_of(link, rules)
     location = destination.location
     query = b"&".join(part for part in (path.query, request.query) if not only_sticks(part))

@@ -35,7 +35,7 @@ class Audience(StrEnum):
     Attributes:
         HUMAN: a person, or a tool that was told to.
         BOT: a crawler, or what makes a link's preview.
-        PREFETCH: a browser that looks ahead; the person has not clicked yet.
+        PREFETCH: a browser's speculative request; the person has not clicked yet.
         EMBEDDED: a page that shows the link as a part of itself.
     """
 

@@ -53,12 +53,12 @@ CASES = {
         {"user-agent": "Googlebot/2.1", "sec-fetch-dest": "image"},
         Audience.BOT,
     ),
-    "page that looks ahead for a part": (
+    "speculative request for a part": (
         {"sec-fetch-dest": "empty", "sec-purpose": "prefetch"},
         Audience.PREFETCH,
     ),
     "another purpose": ({"purpose": "navigate"}, Audience.HUMAN),
-    "a bot that looks ahead": (
+    "a speculative bot": (
         {"user-agent": "facebookexternalhit/1.1", "purpose": "prefetch"},
         Audience.PREFETCH,
     ),
@@ -73,7 +73,7 @@ def test_audience(headers: dict[str, str], expected: Audience) -> None:
 
 
 def test_fields_that_come_twice() -> None:
-    """The first counts; but who says anywhere that he only looks ahead does so."""
+    """The first counts; but a request that says anywhere that it is speculative is so."""
     dest = [("sec-fetch-dest", "document"), ("sec-fetch-dest", "image")]
     assert audience_of(dest) is Audience.HUMAN
     assert audience_of(reversed(dest)) is Audience.EMBEDDED

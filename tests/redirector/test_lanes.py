@@ -166,7 +166,7 @@ SLOW = {
     "preview": starlette(get(*BROWSER, b"X-Purpose: preview")),
     "purpose, in another case": starlette(get(FIREFOX, b"PURPOSE: Prefetch")),
     "one purpose of two": starlette(get(b"Purpose: navigate", b"Purpose: prefetch")),
-    "bot that looks ahead": starlette(get(GOOGLEBOT, b"Purpose: prefetch")),
+    "speculative bot": starlette(get(GOOGLEBOT, b"Purpose: prefetch")),
     "prefetch by HEAD": starlette(request(NEWS, b"Purpose: prefetch", method=b"HEAD")),
     "prefetch of no link": starlette(request(b"/acme/summer/c/nothing/", b"Purpose: prefetch")),
     "query of a question mark": starlette(request(NEWS + b"??")),

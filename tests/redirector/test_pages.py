@@ -206,9 +206,11 @@ PAGES = {
     "home": pages.home(),
     "not found": pages.not_found(),
     "unavailable": pages.unavailable(),
-    "arrived": pages.arrived("Sample Conference"),
-    "a long name": pages.arrived("Donaudampfschifffahrtsgesellschaftskapitänsversammlung " * 3),
-    "a long word": pages.arrived("a" * 300),
+    "event without a shop": pages.event_without_shop("Sample Conference"),
+    "a long name": pages.event_without_shop(
+        "Donaudampfschifffahrtsgesellschaftskapitänsversammlung " * 3
+    ),
+    "a long word": pages.event_without_shop("a" * 300),
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 from redirector.redirect import (
     Click,
     LinkRequest,
-    Postponement,
+    PrefetchRefusal,
     Redirect,
     Refusal,
     Rules,
@@ -38,12 +38,12 @@ ANSWERS = {
         LINK,
         Redirect(LINK.external_target, EMBEDDED),
     ),
-    "GET that looks ahead": (
+    "GET that is speculative": (
         replace(REQUEST, audience=Audience.PREFETCH),
         LINK,
-        Postponement(PREFETCH),
+        PrefetchRefusal(PREFETCH),
     ),
-    "HEAD that looks ahead": (
+    "HEAD that is speculative": (
         replace(REQUEST, method="HEAD", audience=Audience.PREFETCH),
         LINK,
         Redirect(LINK.external_target, None),
@@ -157,7 +157,7 @@ def test_no_link_leads_to_itself(link: Link, location: str) -> None:
 
 @pytest.mark.parametrize(("request_", "link", "expected"), ANSWERS.values(), ids=ANSWERS)
 def test_answers(
-    request_: LinkRequest, link: Link | None, expected: Redirect | Postponement | Refusal
+    request_: LinkRequest, link: Link | None, expected: Redirect | PrefetchRefusal | Refusal
 ) -> None:
     """Each row of the contract's table has its answer."""
     assert decide(request_, link, RULES) == expected

@@ -1,4 +1,4 @@
-"""A real browser that looks ahead: the person who clicks lands in the shop and counts, once."""
+"""A browser's speculative requests: the person who clicks lands in the shop and counts, once."""
 
 import json
 from collections.abc import AsyncIterator
@@ -95,13 +95,13 @@ async def newsletter(
         yield Newsletter(origin, shop, redis)
 
 
-async def press(page: Page, newsletter: Newsletter, *, looks_ahead: bool) -> None:
-    """A mouse press on the link; it is let go when the browser has looked ahead, if it does."""
+async def press(page: Page, newsletter: Newsletter, *, speculates: bool) -> None:
+    """A mouse press on the link; it is let go when the browser has asked speculatively, if it does."""
     box = await page.locator("a").bounding_box()
     assert box is not None
     await page.mouse.move(box["x"] + 20, box["y"] + 20)
     await page.mouse.down()
-    if looks_ahead:
+    if speculates:
         await until(lambda: newsletter.clicks().get("prefetch", 0) > 0)
     await page.mouse.up()
 
@@ -110,16 +110,16 @@ async def press(page: Page, newsletter: Newsletter, *, looks_ahead: bool) -> Non
 async def test_a_person_s_click_counts_once(
     chromium: Chromium, newsletter: Newsletter, head: str
 ) -> None:
-    """However the browser looks ahead: 503 then, and the 302 when the person clicks."""
-    looks_ahead = head != "nothing"
+    """Whatever the browser asks for speculatively: 503 then, and the 302 when the person clicks."""
+    speculates = head != "nothing"
     async with chromium.page() as page:
         await page.goto(f"{newsletter.origin}/newsletter?head={head}")
-        await press(page, newsletter, looks_ahead=looks_ahead)
+        await press(page, newsletter, speculates=speculates)
         await page.wait_for_url(f"{newsletter.shop}/**")
         assert await page.title() == "Shop"
         clicks = newsletter.clicks()
         assert clicks.pop("human") == 1
-        assert clicks.keys() == ({"prefetch"} if looks_ahead else set())
+        assert clicks.keys() == ({"prefetch"} if speculates else set())
 
 
 async def test_a_page_that_embeds_the_link_is_counted_apart(
