@@ -96,7 +96,7 @@ async def newsletter(
 
 
 async def press(page: Page, newsletter: Newsletter, *, speculates: bool) -> None:
-    """A mouse press on the link; it is let go when the browser has asked speculatively, if it does."""
+    """A mouse press on the link; it is let go when the browser has prefetched it, if it does."""
     box = await page.locator("a").bounding_box()
     assert box is not None
     await page.mouse.move(box["x"] + 20, box["y"] + 20)
