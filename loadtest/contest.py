@@ -24,7 +24,7 @@ from loadtest.popularity import Ranks
 from loadtest.process import clean_environment, service
 from loadtest.rows import WARM_UP_SECONDS, Row
 from loadtest.waymark import Server, Waymark, running, wait_until_well
-from redirector.server import find_server
+from redirector.redis_binary import find_binary
 from tracking.settings import Settings
 
 LINKS = 1000
@@ -177,7 +177,7 @@ class Contest:
         socket = directory / "redis.sock"
         # Redis's own defaults, but for where it listens: snapshots now and then, no log.
         command = [
-            *(str(find_server().path), "--port", "0", "--unixsocket", str(socket)),
+            *(str(find_binary().path), "--port", "0", "--unixsocket", str(socket)),
             *("--dir", str(directory)),
         ]
         process = stack.enter_context(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import uvicorn
 
-from redirector.server import find_server
+from redirector.redis_binary import find_binary
 from tracking.errors import WaymarkError
 
 Description = dict[str, str | int]
@@ -42,6 +42,6 @@ def _cpu(text: str) -> str:
 
 def _redis() -> str:
     try:
-        return str(find_server())
+        return str(find_binary())
     except WaymarkError:
         return "no Redis"

@@ -11,8 +11,8 @@ import os
 import signal
 from typing import NoReturn
 
-from redirector import server_data
-from redirector.server import find_server
+from redirector import redis_data
+from redirector.redis_binary import find_binary
 from tracking import process
 from tracking.errors import WaymarkError
 from tracking.settings import Settings
@@ -51,7 +51,7 @@ def main(settings: Settings) -> None:
 
 
 def _become_server(settings: Settings) -> NoReturn:
-    server = find_server(settings.redis_server)
+    server = find_binary(settings.redis_server)
     try:
         settings.redis_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         settings.redis_dir.chmod(0o700)
@@ -64,7 +64,7 @@ def _become_server(settings: Settings) -> NoReturn:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         raise WaymarkError(f"an embedded Redis runs in {settings.redis_dir} already") from None
-    server_data.check(settings.redis_dir, server)
+    redis_data.check(settings.redis_dir, server)
     # The server inherits the lock, and so holds it for as long as it lives.
     os.set_inheritable(lock, True)
     logger.info("starting %s (%s) on %s", server, server.path, settings.redis_socket)

