@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from redirector import redis_data
+from redirector.counters import campaigns_of
 from redirector.survey import Survey, survey
 from tracking import backup, restore
 from tracking.audit import Audit
@@ -51,12 +53,12 @@ def restore_backup(file: File) -> None:
         settings = Settings.load()
         restore.check_is_there(file)  # before anything is made
         with _nobody_else(settings) as found:
-            clicked = {
-                int(name.partition(":")[0])
+            clicked = campaigns_of(
+                name
                 for waiting in found.waiting
                 for batch in waiting.batches
                 for name in batch.counts
-            }
+            )
             done = restore.restore(settings, file, clicked)
     typer.echo(f"restored from {file}: {done.content}")
     if done.kept is not None:
@@ -110,7 +112,7 @@ def _nobody_else(settings: Settings) -> Iterator[Survey]:
 @contextmanager
 def _no_server(settings: Settings) -> Iterator[None]:
     try:
-        file = os.open(settings.redis_dir / "lock", os.O_RDWR | os.O_NOFOLLOW)
+        file = os.open(settings.redis_dir / redis_data.LOCK, os.O_RDWR | os.O_NOFOLLOW)
     except FileNotFoundError:
         yield
         return

@@ -3,7 +3,7 @@
 The keys share a hash tag, so that in a cluster one slot holds what one script touches.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from hashlib import sha1
@@ -63,6 +63,11 @@ def flushing(batch_id: str) -> str:
 def field(campaign_id: int, hour: Hour, audience: Audience) -> Field:
     """The pending hash's field for these clicks."""
     return f"{campaign_id}:{hour}:{audience}"
+
+
+def campaigns_of(fields: Iterable[Field]) -> set[int]:
+    """The campaigns that these fields count clicks of."""
+    return {int(name.partition(":")[0]) for name in fields}
 
 
 @dataclass(slots=True)

@@ -55,7 +55,8 @@ def _become_server(settings: Settings) -> NoReturn:
     try:
         settings.redis_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         settings.redis_dir.chmod(0o700)
-        lock = os.open(settings.redis_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        path = settings.redis_dir / redis_data.LOCK
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise WaymarkError(
             f"can't write to {settings.redis_dir}: {error.strerror} (DATA_DIR)"

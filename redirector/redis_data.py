@@ -12,6 +12,8 @@ from pathlib import Path
 from redirector.redis_binary import RedisBinary
 from tracking.errors import WaymarkError
 
+# Held by the process that is the server, and by who must be alone with its data.
+LOCK = "lock"
 FILE = "appendonly.aof"
 DIRECTORY = "appendonlydir"
 MANIFEST = f"{DIRECTORY}/{FILE}.manifest"
