@@ -23,24 +23,34 @@ _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sb
 _MODULES = ("ndk_http_module.so", "ngx_http_lua_module.so")
 _DEBIAN_MODULES = "/usr/lib/nginx/modules"
 
-_CONFIGURATION = Template("""\
-$modules
+# What stands in each configuration, so that nginx leaves nothing anywhere else.
+MAIN = """\
 $user
 daemon off;
 worker_processes 1;
 pid $directory/nginx.pid;
 error_log $directory/error.log;
+"""
+TEMPORARY_PATHS = """\
+    client_body_temp_path $directory/body;
+    proxy_temp_path $directory/proxy;
+    fastcgi_temp_path $directory/fastcgi;
+    uwsgi_temp_path $directory/uwsgi;
+    scgi_temp_path $directory/scgi;
+"""
+_CONFIGURATION = Template(
+    "$modules\n"
+    + MAIN
+    + """\
 events {
     worker_connections 4096;
 }
 http {
     access_log off;
     keepalive_requests 1000000000;
-    client_body_temp_path $directory/body;
-    proxy_temp_path $directory/proxy;
-    fastcgi_temp_path $directory/fastcgi;
-    uwsgi_temp_path $directory/uwsgi;
-    scgi_temp_path $directory/scgi;
+"""
+    + TEMPORARY_PATHS
+    + """\
     $http
     server {
         listen $host:$port;
@@ -52,7 +62,8 @@ http {
         }
     }
 }
-""")
+"""
+)
 
 PLAIN = "return 302 https://tickets.example/;"
 
@@ -171,13 +182,10 @@ class Nginx:
         return [self.program, "-p", str(directory), "-c", str(file)]
 
     def _configuration(self, location: str, *, http: str = "", modules: str = "") -> Template:
-        # Started by root it would give its worker to somebody who can't open our directory.
-        user = pwd.getpwuid(os.getuid()).pw_name
-        group = grp.getgrgid(os.getgid()).gr_name
         return Template(
             _CONFIGURATION.safe_substitute(
                 modules=modules,
-                user="" if os.geteuid() else f"user {user} {group};",
+                user=user_directive(),
                 http=http,
                 host=HOST,
                 location=location,
@@ -203,3 +211,13 @@ class Nginx:
             timeout=10,
             check=False,
         ).stderr
+
+
+def user_directive() -> str:
+    """Whom nginx's workers run as, where it could choose another.
+
+    Started by root it would give its worker to somebody who can't open our directory.
+    """
+    if os.geteuid():
+        return ""
+    return f"user {pwd.getpwuid(os.getuid()).pw_name} {grp.getgrgid(os.getgid()).gr_name};"

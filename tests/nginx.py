@@ -1,9 +1,6 @@
 """A real nginx before a server, with kept connections, as the README sets it up."""
 
 import asyncio
-import grp
-import os
-import pwd
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,19 +8,16 @@ from pathlib import Path
 from string import Template
 
 from loadtest.loopback import HOST, free_ports
-from loadtest.nginx import Nginx
+from loadtest.nginx import MAIN, TEMPORARY_PATHS, Nginx, user_directive
 from loadtest.process import ROOT, clean_environment, service
 from tests.waiting import until
 
 README = ROOT / "README.md"
 
 # The body goes to a file first, and with sendfile on, into packets of its own.
-_CONFIGURATION = Template("""\
-$user
-daemon off;
-worker_processes 1;
-pid $directory/nginx.pid;
-error_log $directory/error.log;
+_CONFIGURATION = Template(
+    MAIN
+    + """\
 events {
     worker_connections 256;
 }
@@ -31,11 +25,9 @@ http {
     access_log off;
     sendfile on;
     client_body_in_file_only clean;
-    client_body_temp_path $directory/body;
-    proxy_temp_path $directory/proxy;
-    fastcgi_temp_path $directory/fastcgi;
-    uwsgi_temp_path $directory/uwsgi;
-    scgi_temp_path $directory/scgi;
+"""
+    + TEMPORARY_PATHS
+    + """\
     upstream server {
         server $host:$upstream;
         keepalive 1;
@@ -45,7 +37,8 @@ http {
         $locations
     }
 }
-""")
+"""
+)
 _EVERYTHING = """\
 location / {
     proxy_pass http://server;
@@ -94,11 +87,10 @@ def serving_locations(upstream: int, directory: Path, locations: str) -> Iterato
     """nginx with these locations; `upstream` is the port of those that name the server."""
     nginx = Nginx.find(directory)
     [port] = free_ports(1)
-    user = f"user {pwd.getpwuid(os.getuid()).pw_name} {grp.getgrgid(os.getgid()).gr_name};"
     file = directory / "nginx.conf"
     file.write_text(
         _CONFIGURATION.substitute(
-            user="" if os.geteuid() else user,
+            user=user_directive(),
             directory=directory,
             host=HOST,
             port=port,
