@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from api import docs
+from api.buffering import ResponseBuffers
 from api.campaigns import CAMPAIGNS
 from api.categories import CATEGORIES
 from api.description import TITLE, describe
@@ -16,7 +17,6 @@ from api.events import mount_events
 from api.headers import Api
 from api.health import Health, health
 from api.idempotency import Idempotency
-from api.large import LargeAnswers
 from api.orders import mount_orders
 from api.paths import Paths, RoutedHeaders, Unrouted
 from api.resource import mount
@@ -35,14 +35,14 @@ def create_app(settings: Settings) -> FastAPI:
         database = Database.of(settings)
         own_health = Health(database)
         token_uses = TokenUses(database)
-        large_answers = LargeAnswers(settings.database_path.parent, settings.database_timeout)
+        response_buffers = ResponseBuffers(settings.database_path.parent, settings.database_timeout)
         work = (database.migrate_when_possible(), own_health.follow())
         tasks = [start_vital(part) for part in work]
         yield {
             "database": database,
             "settings": settings,
             "token_uses": token_uses,
-            "large_answers": large_answers,
+            "response_buffers": response_buffers,
             "health": own_health,
         }
         await token_uses.close()

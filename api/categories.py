@@ -73,6 +73,6 @@ CATEGORIES = Resource(
     selection=_selection,
     ordering=_ordering,
     parameters=_PARAMETERS,
-    weigh=categories.weigh,
+    sizes=categories.sizes,
     delete_alias="category",
 )

@@ -76,7 +76,7 @@ async def list_organizers(request: Request, token: Identified) -> Response:
         found = [await _organizer(request, transaction, token)]
         return found[window.offset : window.offset + window.limit]
 
-    return await answer_list(request, modified=_never, count=_one, list_=list_)
+    return await answer_list(request, count=_one, list_=list_)
 
 
 async def retrieve_organizer(request: Request, token: OfOrganizer) -> Response:
@@ -95,10 +95,6 @@ async def _organizer(request: Request, transaction: Transaction, token: Token) -
     settings = settings_of(request)
     page = found.public_url(settings.shop_url, settings.public_origin)
     return ShownOrganizer(found.name, found.slug, page)
-
-
-async def _never(_: Transaction) -> None:
-    """These lists have no date of their last change."""
 
 
 async def _one(_: Transaction) -> int:

@@ -173,17 +173,13 @@ async def list_events(request: Request, token: OfOrganizer) -> Response:
         )
         return [ShownEvent.of(event, settings) for event in found]
 
-    return await answer_list(request, modified=_never, count=count, list_=list_)
+    return await answer_list(request, count=count, list_=list_)
 
 
 async def retrieve_event(request: Request, access: Authorized) -> Response:
     """An event."""
     event = ShownEvent.of(access.event, settings_of(request))
     return JSONResponse({**asdict(event), "valid_keys": {}})
-
-
-async def _never(_: Transaction) -> None:
-    """The list has no date of its last change."""
 
 
 def mount_events(paths: Paths) -> None:

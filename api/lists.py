@@ -1,18 +1,21 @@
-"""A list: what clients that know it already are told, and the page that others get."""
+"""A list: what clients that know it already are told, and the page that others get.
+
+A page is answered from memory where it is small; a large one from a buffer (api/buffering.py).
+"""
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from api.buffering import MAX_IN_MEMORY, ResponseBuffer
 from api.conditional import dated, unsent
-from api.large import IN_MEMORY, LargeAnswer
 from api.pagination import MAX_PAGE_BYTES, Position
-from api.state import database_of, large_answers_of
+from api.state import database_of, response_buffers_of
 from tracking.database import Transaction
 from tracking.window import Window
 
@@ -23,16 +26,16 @@ ListReader = Callable[[Transaction, Window], Awaitable["Sequence[DataclassInstan
 
 
 @dataclass(frozen=True, slots=True)
-class Weighing:
+class LargeItems:
     """For lists whose items may be large.
 
     Attributes:
         token_id: whose the request is.
-        weigh: reads how many bytes the items of a window are at most, in order.
+        sizes: reads how many bytes the items of a window are at most, in order.
     """
 
     token_id: int
-    weigh: Callable[[Transaction, Window], Awaitable[Sequence[int]]]
+    sizes: Callable[[Transaction, Window], Awaitable[Sequence[int]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +45,13 @@ class _Asked:
     mark: int | None
     position: Position
 
-    def holding(self, weights: Sequence[int]) -> Self:
+    def shortened_to(self, sizes: Sequence[int]) -> Self:
         """As much of the page as may be sent at once."""
-        sums = itertools.accumulate(weights)
+        sums = itertools.accumulate(sizes)
         number = sum(1 for each in sums if each <= MAX_PAGE_BYTES)
-        if number == len(weights):
+        if number == len(sizes):
             return self
-        return replace(self, position=self.position.holding(number))
+        return replace(self, position=self.position.shortened_to(number))
 
     def page(self, request: Request, results: Sequence[Any]) -> dict[str, Any]:
         return {
@@ -62,10 +65,10 @@ class _Asked:
 async def answer_list(
     request: Request,
     *,
-    modified: Callable[[Transaction], Awaitable[int | None]],
     count: Callable[[Transaction], Awaitable[int]],
     list_: ListReader,
-    weighing: Weighing | None = None,
+    modified: Callable[[Transaction], Awaitable[int | None]] | None = None,
+    large_items: LargeItems | None = None,
 ) -> Response:
     """Answers with the page that the query asks for, unless the request's conditions forbid it.
 
@@ -73,15 +76,16 @@ async def answer_list(
     of that size: whoever follows them gets all.
 
     Args:
-        modified: reads the list's mark (tracking/marks.py), from the same snapshot as the rest.
-        weighing: None = a page of it is never large.
+        modified: reads the list's mark (tracking/marks.py), from the same snapshot as the rest;
+            None = nobody knows when the list changed.
+        large_items: None = a page of it is never large.
 
     Raises:
         ApiError: 404, there is no such page; 503, it is large and there is no room for it now.
     """
 
     async def look(transaction: Transaction) -> _Asked | Response:
-        mark = await modified(transaction)
+        mark = None if modified is None else await modified(transaction)
         total = await count(transaction)
         # A page that does not exist is 404 under any condition (RFC 9110, section 13.2.1).
         position = Position.of(request.query_params, total)
@@ -92,56 +96,60 @@ async def answer_list(
         if isinstance(asked, Response):
             return asked
         window = asked.position.window
-        if weighing is None or sum(await weighing.weigh(transaction, window)) <= IN_MEMORY:
+        if (
+            large_items is None
+            or sum(await large_items.sizes(transaction, window)) <= MAX_IN_MEMORY
+        ):
             items = await list_(transaction, window)
             page = asked.page(request, [asdict(item) for item in items])
             return JSONResponse(page, headers=dated(asked.mark))
-    large = large_answers_of(request)
-    answer = await large.begin(weighing.token_id)
+    # What was seen is given up with the reader connection: waiting for room must not keep one.
+    buffers = response_buffers_of(request)
+    buffer = await buffers.open(large_items.token_id)
     try:
-        async with large.building, database_of(request).read() as transaction:
+        async with buffers.filling, database_of(request).read() as transaction:
             asked = await look(transaction)
             if isinstance(asked, Response):
-                answer.close()
+                buffer.close()
                 return asked
-            weights = await weighing.weigh(transaction, asked.position.window)
-            asked = asked.holding(weights)
+            sizes = await large_items.sizes(transaction, asked.position.window)
+            asked = asked.shortened_to(sizes)
             window = asked.position.window
-            parts = _parts(window, weights[: window.limit])
-            await _write(answer, asked.page(request, []), transaction, parts, list_)
-        return await answer.response(dated(asked.mark))
+            parts = _parts(window, sizes[: window.limit])
+            await _write(buffer, asked.page(request, []), transaction, parts, list_)
+        return await buffer.response(dated(asked.mark))
     except BaseException:
-        answer.close()
+        buffer.close()
         raise
 
 
-def _parts(window: Window, weights: Sequence[int]) -> Iterator[Window]:
+def _parts(window: Window, sizes: Sequence[int]) -> Iterator[Window]:
     """The window in parts, none larger than may be held in memory, but for a single item."""
-    start, weight = 0, 0
-    for index, each in enumerate(weights):
-        if index > start and weight + each > IN_MEMORY:
+    start, size = 0, 0
+    for index, each in enumerate(sizes):
+        if index > start and size + each > MAX_IN_MEMORY:
             yield Window(window.offset + start, index - start, window.total)
-            start, weight = index, 0
-        weight += each
-    if start < len(weights):
-        yield Window(window.offset + start, len(weights) - start, window.total)
+            start, size = index, 0
+        size += each
+    if start < len(sizes):
+        yield Window(window.offset + start, len(sizes) - start, window.total)
 
 
 async def _write(
-    answer: LargeAnswer,
-    page: dict[str, Any],
+    buffer: ResponseBuffer,
+    page: Mapping[str, Any],
     transaction: Transaction,
     parts: Iterator[Window],
     list_: ListReader,
 ) -> None:
     """Writes the page as JSON, with a part of its results at a time in memory."""
-    await answer.add(_json(page).removesuffix(b"]}"))
+    await buffer.write(_json(page).removesuffix(b"]}"))
     separator = b""
     for part in parts:
         items = await list_(transaction, part)
-        await answer.add(separator + await asyncio.to_thread(_items, items))
+        await buffer.write(separator + await asyncio.to_thread(_items, items))
         separator = b","
-    await answer.add(b"]}")
+    await buffer.write(b"]}")
 
 
 def _items(items: "Sequence[DataclassInstance]") -> bytes:

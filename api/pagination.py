@@ -69,7 +69,7 @@ class Position:
             raise ApiError.not_found("Invalid page.")
         return cls(page, last, size, count)
 
-    def holding(self, number: int) -> Self:
+    def shortened_to(self, number: int) -> Self:
         """The page that begins where this one does, and has so many items at most.
 
         Its size divides this one's, so that it has a number, and pages before and behind it.

@@ -16,7 +16,7 @@ from api.auth import Access, Authorized
 from api.body import read_body
 from api.errors import ApiError, FieldErrors
 from api.fields import WriteModel, partial, validated
-from api.lists import Weighing, answer_list
+from api.lists import LargeItems, answer_list
 from api.numbers import MAX_INTEGER, MIN_INTEGER, whole_number
 from api.pagination import Page
 from api.parameters import Parameter
@@ -102,7 +102,7 @@ class Resource(Generic[Item]):
         parameters: what `selection` and `ordering` read, described.
         conflicts: finds which fields of a body with other errors are another's already; its id is
             None for a new one. The store itself refuses a body that is right but for those.
-        weigh: for items that may be large: reads how many bytes those of a list are.
+        sizes: for items that may be large: reads how many bytes those of a list are.
         delete_alias: another name for the path of DELETE.
     """
 
@@ -119,7 +119,7 @@ class Resource(Generic[Item]):
     ordering: FilterReader = no_filters
     parameters: tuple[Parameter, ...] = ()
     conflicts: ConflictFinder = no_conflicts
-    weigh: Callable[..., Awaitable[list[int]]] | None = None
+    sizes: Callable[..., Awaitable[list[int]]] | None = None
     delete_alias: str | None = None
 
 
@@ -135,7 +135,7 @@ class Endpoints(Generic[Item]):
         event_id = access.event.id
         selection = self._resource.selection(request.query_params)
         ordering = self._resource.ordering(request.query_params)
-        weigh = self._resource.weigh
+        sizes = self._resource.sizes
         return await answer_list(
             request,
             modified=lambda transaction: self._resource.modified(transaction, event_id),
@@ -143,10 +143,10 @@ class Endpoints(Generic[Item]):
             list_=lambda transaction, window: self._store.list_(
                 transaction, event_id, window, **selection, **ordering
             ),
-            weighing=weigh
-            and Weighing(
+            large_items=sizes
+            and LargeItems(
                 access.token.id,
-                lambda transaction, window: weigh(
+                lambda transaction, window: sizes(
                     transaction, event_id, window, **selection, **ordering
                 ),
             ),

@@ -4,8 +4,8 @@ from typing import TypedDict
 
 from starlette.requests import Request
 
+from api.buffering import ResponseBuffers
 from api.health import Health
-from api.large import LargeAnswers
 from tracking.database import Database
 from tracking.settings import Settings
 from tracking.token_uses import TokenUses
@@ -17,7 +17,7 @@ class State(TypedDict):
     database: Database
     settings: Settings
     token_uses: TokenUses
-    large_answers: LargeAnswers
+    response_buffers: ResponseBuffers
     health: Health
 
 
@@ -39,7 +39,7 @@ def token_uses_of(request: Request) -> TokenUses:
     return token_uses
 
 
-def large_answers_of(request: Request) -> LargeAnswers:
+def response_buffers_of(request: Request) -> ResponseBuffers:
     """The process's large answers."""
-    large_answers: LargeAnswers = request.state.large_answers
-    return large_answers
+    response_buffers: ResponseBuffers = request.state.response_buffers
+    return response_buffers

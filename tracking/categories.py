@@ -58,7 +58,7 @@ async def list_(
     return [Category(**row) for row in found]
 
 
-async def weigh(
+async def sizes(
     connection: AsyncConnection,
     event_id: int,
     window: Window,
@@ -72,8 +72,8 @@ async def weigh(
     """
     name = func.length(categories.c.name)
     description = func.coalesce(func.length(categories.c.description), 0)
-    weight = (name + description + _AROUND_TEXTS).label("bytes")
-    query = select(weight).where(*_of(event_id, is_addon))
+    size = (name + description + _AROUND_TEXTS).label("bytes")
+    query = select(size).where(*_of(event_id, is_addon))
     found = await rows(connection, query, _keys(ordering), window)
     return [row["bytes"] for row in found]
 

@@ -1,4 +1,4 @@
-"""Answers that are too large to be held in memory for as long as a client takes to read them.
+"""Buffers on disk, for answers that are too large to be held in memory while a client reads them.
 
 A page of a list can have 8 MiB, and a hundred clients can ask for it. It is put together in parts
 within one snapshot of the database, into a file without a name, as fast as the disk takes it; its
@@ -21,21 +21,21 @@ from starlette.types import Receive, Scope, Send
 from api.errors import ApiError
 from api.negotiation import JSON
 
-IN_MEMORY = 256 * 1024
+MAX_IN_MEMORY = 256 * 1024
 """Bytes of an answer that is held in memory, and of a part of a larger one."""
 
 # One token has this many of them at most, each till it is sent: what it takes of the disk is
 # bounded, and whoever else asks is not kept waiting.
-_OF_A_TOKEN = 4
+_MAX_PER_TOKEN = 4
 _SENT_AT_ONCE = 64 * 1024
 
 
-class LargeAnswers:
+class ResponseBuffers:
     """Those of one process.
 
     Attributes:
-        building: held by who puts one together: of the few reader connections, all but one are
-            for others, whose answers are small.
+        filling: held by who fills one: of the few reader connections, all but one are for others,
+            whose answers are small.
     """
 
     def __init__(self, directory: Path, patience: float) -> None:
@@ -44,14 +44,14 @@ class LargeAnswers:
             directory: on a disk with room for them.
             patience: seconds to wait for others of the same token.
         """
-        self.building = asyncio.Lock()
+        self.filling = asyncio.Lock()
         self._directory = directory
         self._patience = patience
         self._places: dict[int, asyncio.Semaphore] = defaultdict(
-            lambda: asyncio.Semaphore(_OF_A_TOKEN)
+            lambda: asyncio.Semaphore(_MAX_PER_TOKEN)
         )
 
-    async def begin(self, token_id: int) -> "LargeAnswer":
+    async def open(self, token_id: int) -> "ResponseBuffer":
         """Makes room for one, which must be closed or sent.
 
         Raises:
@@ -70,17 +70,17 @@ class LargeAnswers:
             if isinstance(error, OSError):
                 raise _no_room() from error
             raise
-        return LargeAnswer(file, place)
+        return ResponseBuffer(file, place)
 
 
-class LargeAnswer:
-    """One that is being put together, and its place among those of its token."""
+class ResponseBuffer:
+    """A file without a name, and its place among those of its token."""
 
     def __init__(self, file: IO[bytes], place: asyncio.Semaphore) -> None:
         self._file: IO[bytes] | None = file
         self._place = place
 
-    async def add(self, content: bytes) -> None:
+    async def write(self, content: bytes) -> None:
         """Adds to its end.
 
         Raises:
@@ -93,14 +93,14 @@ class LargeAnswer:
             raise _no_room() from error
 
     async def response(self, headers: Mapping[str, str]) -> Response:
-        """The response, which closes it when it is sent."""
+        """What was written, as a response, which closes the buffer when it is sent."""
         assert self._file is not None
         try:
             await asyncio.to_thread(self._file.flush)
         except OSError as error:
             raise _no_room() from error
         length = self._file.tell()
-        return _LargeResponse(self, self._file, {**headers, "Content-Length": str(length)})
+        return _BufferedResponse(self, self._file, {**headers, "Content-Length": str(length)})
 
     def close(self) -> None:
         """Frees its file and its place; once more, it does nothing."""
@@ -110,14 +110,14 @@ class LargeAnswer:
             self._place.release()
 
 
-class _LargeResponse(Response):
+class _BufferedResponse(Response):
     """Sends a file, no faster than the client reads."""
 
     media_type = JSON
 
-    def __init__(self, answer: LargeAnswer, file: IO[bytes], headers: Mapping[str, str]) -> None:
+    def __init__(self, buffer: ResponseBuffer, file: IO[bytes], headers: Mapping[str, str]) -> None:
         super().__init__(headers=headers)
-        self._answer = answer
+        self._buffer = buffer
         self._file = file
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -133,7 +133,7 @@ class _LargeResponse(Response):
                 await send({"type": "http.response.body", "body": part, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
-            self._answer.close()
+            self._buffer.close()
 
 
 def _file(directory: Path) -> IO[bytes]:

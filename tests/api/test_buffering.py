@@ -24,7 +24,7 @@ ITEMS = 50
 # A page of almost 8 MiB, which is as much as it may have.
 TEXTS = dict.fromkeys(("de", "en", "fr"), "x" * 50_000)
 PAGE_BYTES = ITEMS * 3 * 50_000
-OF_A_TOKEN = 4
+MAX_PER_TOKEN = 4
 
 
 async def fill(database: Database, event_id: int, texts: dict[str, str]) -> None:
@@ -201,7 +201,7 @@ async def test_slow_readers_hold_no_memory_and_nobody_up(service: Service) -> No
     """As many as a token may have: the page is not in memory, others are served, and no more."""
     async with httpx.AsyncClient(timeout=30, verify=False) as client:
         before = service.peak_bytes()
-        asking = service.greedy * OF_A_TOKEN
+        asking = service.greedy * MAX_PER_TOKEN
         readers = [slow_reader(service, token) for token in asking]
         sockets = [reader.__enter__() for reader in readers]
         for each in sockets:
