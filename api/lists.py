@@ -37,6 +37,9 @@ class LargeItems:
     token_id: int
     sizes: Callable[[Transaction, Window], Awaitable[Sequence[int]]]
 
+    async def fit_in_memory(self, transaction: Transaction, window: Window) -> bool:
+        return sum(await self.sizes(transaction, window)) <= MAX_IN_MEMORY
+
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
@@ -96,10 +99,7 @@ async def answer_list(
         if isinstance(asked, Response):
             return asked
         window = asked.position.window
-        if (
-            large_items is None
-            or sum(await large_items.sizes(transaction, window)) <= MAX_IN_MEMORY
-        ):
+        if large_items is None or await large_items.fit_in_memory(transaction, window):
             items = await list_(transaction, window)
             page = asked.page(request, [asdict(item) for item in items])
             return JSONResponse(page, headers=dated(asked.mark))
