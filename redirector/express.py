@@ -15,9 +15,9 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from redirector.answers import VERSION
 from redirector.audience import AUDIENCE_HEADERS, audience_of
 from redirector.links import KnownLink, Links
+from redirector.prepared_redirect import VERSION
 from redirector.recorder import Recorder
 from redirector.redirect import Rules
 from tracking.campaigns import Link
@@ -66,7 +66,7 @@ class Express:
         self.opening = b""
         self.audiences: dict[bytes, Audience] = {}
         self._links = links
-        self._ready = links.ready
+        self._prepared = links.prepared
         self._rules = rules
 
     def open_with(self, default_headers: list[tuple[bytes, bytes]]) -> None:
@@ -88,11 +88,11 @@ class Express:
             audience = self._look_at(head)
             if audience is None:
                 return None
-        known = self._ready.get(line)
-        if known is None or known.answer is None:
+        known = self._prepared.get(line)
+        if known is None or known.redirect is None:
             return self._read_line(line, audience)
         known.asked_for = True
-        return known.answer.campaign_id, audience, known.answer.headers
+        return known.redirect.campaign_id, audience, known.redirect.headers
 
     def ask(self, packet: bytes, then: Callable[[Asked], None]) -> bool:
         """Asks SQL for the link that a packet wants, when it could not be read for want of it.
@@ -120,26 +120,26 @@ class Express:
         if len(line) > _LONGEST or not line.endswith(VERSION):
             return None
         path, _, query = line[: -len(VERSION)].partition(b"?")
-        known = self._ready.get(path + VERSION)
+        known = self._prepared.get(path + VERSION)
         if known is not None:
             known.asked_for = True
         else:
             known = self._find(path.removesuffix(b"/"))
-        if known is None or known.answer is None:
+        if known is None or known.redirect is None:
             return None
-        headers = known.answer.headers_with(query) if query else known.answer.headers
-        return None if headers is None else (known.answer.campaign_id, audience, headers)
+        headers = known.redirect.headers_with(query) if query else known.redirect.headers
+        return None if headers is None else (known.redirect.campaign_id, audience, headers)
 
     def _find(self, path: bytes) -> KnownLink | None:
         """The entry for a path that is given without its last slash."""
         line = path + b"/" + VERSION
-        known = self._ready.get(line)
+        known = self._prepared.get(line)
         if known is not None:
             known.asked_for = True
             return known
         _, _, code = path.rpartition(b"/c/")
-        self._links.make_ready(code.decode("latin-1"), self._rules)
-        return self._ready.get(line)
+        self._links.prepare(code.decode("latin-1"), self._rules)
+        return self._prepared.get(line)
 
     def _look_at(self, head: bytes) -> Audience | None:
         if len(head) > _LONGEST:

@@ -5,7 +5,7 @@ import logging
 import time
 from collections import OrderedDict
 
-from redirector.answers import ReadyAnswer
+from redirector.prepared_redirect import PreparedRedirect
 from redirector.redirect import Rules
 from tracking.campaigns import Link, changes_after, find_links, last_change
 from tracking.database import Database
@@ -34,15 +34,15 @@ class KnownLink:
 
     Attributes:
         asked_for: whether it was of use since it came, or was last passed over.
-        answer: what the express lane made of the link.
+        redirect: what the express lane answers; None = it was not prepared yet.
     """
 
-    __slots__ = ("answer", "asked_for", "link")
+    __slots__ = ("asked_for", "link", "redirect")
 
     def __init__(self, link: Link) -> None:
         self.link = link
         self.asked_for = False
-        self.answer: ReadyAnswer | None = None
+        self.redirect: PreparedRedirect | None = None
 
 
 class Links:
@@ -52,7 +52,7 @@ class Links:
         size: links kept at most; beyond that one that was not asked for lately is dropped.
 
     Attributes:
-        ready: those links in the cache that have an answer, by its request line.
+        prepared: those links in the cache that have a prepared redirect, by its request line.
     """
 
     def __init__(self, database: Database, size: int) -> None:
@@ -60,7 +60,7 @@ class Links:
         self._database = database
         self._size = size
         self._links: OrderedDict[str, KnownLink] = OrderedDict()
-        self.ready: dict[bytes, KnownLink] = {}
+        self.prepared: dict[bytes, KnownLink] = {}
         self._unknown: OrderedDict[str, float] = OrderedDict()
         self._wanted: dict[str, asyncio.Future[Link | None]] = {}
         self._loading: dict[str, asyncio.Future[Link | None]] = {}
@@ -77,12 +77,12 @@ class Links:
         known.asked_for = True
         return known.link
 
-    def make_ready(self, code: str, rules: Rules) -> None:
-        """Makes a cached link's answer, which leaves the cache with it."""
+    def prepare(self, code: str, rules: Rules) -> None:
+        """Prepares a cached link's redirect, which leaves the cache with it."""
         known = self._links.get(code)
-        if known is not None and known.answer is None:
-            known.answer = ReadyAnswer(known.link, rules)
-            self.ready[known.answer.request_line] = known
+        if known is not None and known.redirect is None:
+            known.redirect = PreparedRedirect(known.link, rules)
+            self.prepared[known.redirect.request_line] = known
 
     async def find(self, code: str) -> Link | None:
         """The link with this code, or None when there is none.
@@ -203,9 +203,9 @@ class Links:
             self._links[code] = known
 
     def _leave(self, known: KnownLink | None) -> None:
-        """Takes an entry that is dropped out of those that have an answer."""
-        if known is not None and known.answer is not None:
-            del self.ready[known.answer.request_line]
+        """Takes an entry that is dropped out of those that are prepared."""
+        if known is not None and known.redirect is not None:
+            del self.prepared[known.redirect.request_line]
 
     async def _poll(self) -> None:
         # Wall-clock time: it runs on in a sleeping machine, whose other clock stands still.
@@ -227,7 +227,7 @@ class Links:
 
     def _forget_all(self) -> None:
         self._links.clear()
-        self.ready.clear()
+        self.prepared.clear()
         self._unknown.clear()
         self._loading.clear()
 

@@ -200,7 +200,7 @@ def test_a_request_line_is_known_as_long_as_its_link() -> None:
     assert lane.read(get("d")) is not None
     links._forget_all()
     assert lane.read(get("d")) is None
-    assert links.ready == {}
+    assert links.prepared == {}
 
 
 @pytest.mark.parametrize("ending", [b"/", b"/?b=2", b""], ids=["plain", "query", "no slash"])

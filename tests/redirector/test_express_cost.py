@@ -10,6 +10,7 @@ import pytest
 from uvicorn.protocols.http import h11_impl
 
 import redirector
+import serving
 from redirector.express import STATE_KEY
 from tests.redirector.lanes import Lane, connected, create_campaigns, lane
 from tests.redis_server import RedisServer
@@ -28,7 +29,7 @@ PACKET = (
 )
 PACKETS = {"no query": PACKET % b"", "query": PACKET % b"?utm_source=mail"}
 
-OURS = str(Path(redirector.__file__).parent)
+OURS = (str(Path(redirector.__file__).parent), str(Path(serving.__file__).parent))
 UVICORNS = h11_impl.__file__
 
 

@@ -1,4 +1,4 @@
-"""A link's answer in the express lane, as bytes that are ready to send."""
+"""A link's redirect in the express lane, as bytes that are ready to send."""
 
 import re
 from typing import Final
@@ -9,7 +9,7 @@ from tracking.links import STICKING
 from tracking.urls import PRINTABLE
 
 # Status line, `Date` and whatever else uvicorn puts first stand before this; the Starlette lane
-# makes the same bytes of `_redirect` in redirector/app.py.
+# makes the same bytes of `_lead_to` in redirector/app.py.
 _LOCATION = "location: "
 _REST = "\r\ncache-control: no-store\r\ncontent-length: 0\r\n\r\n"
 
@@ -27,7 +27,7 @@ _QUERY = re.compile(
 )
 
 
-class ReadyAnswer:
+class PreparedRedirect:
     """What is written for a link, made once.
 
     Attributes:
