@@ -134,7 +134,7 @@ def create_event(
 ) -> None:
     """Make an event, and its organizer, where they are missing; or change what is given."""
 
-    facts = organizers.Facts(currency, timezone, date_from, date_to)
+    details = organizers.EventDetails(currency, timezone, date_from, date_to)
 
     async def work(database: Database) -> organizers.Event:
         if shop_url:
@@ -147,7 +147,7 @@ def create_event(
                 shop_url,
                 name=name,
                 organizer_name=organizer_name,
-                facts=facts,
+                details=details,
             )
 
     made = on_database(work, make=True)

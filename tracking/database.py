@@ -211,10 +211,10 @@ class Database:
         any connection of the process to the file is open, later ones share its index of the WAL
         (`-shm`), which is then read-only too (`unixShmNode.isReadonly` in SQLite's os_unix.c).
         """
-        if not self._pools.worn:
+        if not self._pools.stale:
             return self._pools
         async with self._renewal:
-            if self._pools.worn:
+            if self._pools.stale:
                 await self._close_connections(_RENEWAL_SECONDS)
                 self._pools = Pools(self._opener, self._path, self._timeout)
         return self._pools

@@ -84,7 +84,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class EventDetails:
     """What an operator says about an event: None leaves it as it is, "" takes it back.
 
     Attributes:
@@ -101,7 +101,7 @@ class Facts:
     date_to: str | None = None
 
 
-_NO_FACTS = Facts()
+_NO_DETAILS = EventDetails()
 
 
 _EVENTS = select(
@@ -206,7 +206,7 @@ async def ensure_event(
     *,
     name: str | None = None,
     organizer_name: str | None = None,
-    facts: Facts = _NO_FACTS,
+    details: EventDetails = _NO_DETAILS,
 ) -> Event:
     """Makes the organizer and the event where they are missing.
 
@@ -228,14 +228,14 @@ async def ensure_event(
             )
     if shop_url:
         check_target(shop_url)
-    _check(facts)
+    _check_details(details)
     await connection.execute(upsert(organizers).values(slug=organizer).on_conflict_do_nothing())
     found = await find_event(connection, organizer, slug)
     if found is None:
         found = await _create(connection, organizer, slug, shop_url or "")
     elif shop_url is not None and shop_url != found.shop_url:
         await _move_shop(connection, found, shop_url)
-    values = {**_named(slug, name), **_told(found, facts)}
+    values = {**_name_columns(slug, name), **_detail_columns(found, details)}
     if values:
         await connection.execute(update(events).where(events.c.id == found.id).values(values))
     if organizer_name is not None:
@@ -246,12 +246,12 @@ async def ensure_event(
     return event
 
 
-def _check(facts: Facts) -> None:
-    if facts.currency and not _CURRENCY.fullmatch(facts.currency):
-        raise InvalidNameError(f"{facts.currency!r} is no currency: three letters, like EUR")
-    if facts.timezone and facts.timezone not in available_timezones():
-        raise InvalidNameError(f"{facts.timezone!r} is no time zone, like Europe/Berlin")
-    for date in filter(None, (facts.date_from, facts.date_to)):
+def _check_details(details: EventDetails) -> None:
+    if details.currency and not _CURRENCY.fullmatch(details.currency):
+        raise InvalidNameError(f"{details.currency!r} is no currency: three letters, like EUR")
+    if details.timezone and details.timezone not in available_timezones():
+        raise InvalidNameError(f"{details.timezone!r} is no time zone, like Europe/Berlin")
+    for date in filter(None, (details.date_from, details.date_to)):
         parse_timestamp(date, UTC)
 
 
@@ -267,7 +267,7 @@ async def _create(connection: AsyncConnection, organizer: str, slug: str, shop_u
     return made
 
 
-def _named(slug: str, name: str | None) -> dict[str, Any]:
+def _name_columns(slug: str, name: str | None) -> dict[str, Any]:
     """The columns that change with an event's name."""
     if name is None:
         return {}
@@ -275,23 +275,23 @@ def _named(slug: str, name: str | None) -> dict[str, Any]:
     return {"name": texts or None, "search_text": searchable(slug, *texts.values())}
 
 
-def _told(event: Event, facts: Facts) -> dict[str, Any]:
+def _detail_columns(event: Event, details: EventDetails) -> dict[str, Any]:
     """The columns that change with what is said about an event.
 
     Raises:
         InvalidTimestampError: it would end before it starts.
     """
     values: dict[str, Any] = {}
-    if facts.currency is not None:
-        values["currency"] = facts.currency.upper() or _DEFAULT_CURRENCY
-    if facts.timezone is not None:
-        values["timezone"] = facts.timezone or _DEFAULT_ZONE
+    if details.currency is not None:
+        values["currency"] = details.currency.upper() or _DEFAULT_CURRENCY
+    if details.timezone is not None:
+        values["timezone"] = details.timezone or _DEFAULT_ZONE
     zone = _zone(values.get("timezone", event.timezone))
-    if facts.date_from is not None:
-        start = parse_timestamp(facts.date_from, zone) if facts.date_from else event.created_at
+    if details.date_from is not None:
+        start = parse_timestamp(details.date_from, zone) if details.date_from else event.created_at
         values["date_from"] = start
-    if facts.date_to is not None:
-        values["date_to"] = parse_timestamp(facts.date_to, zone) if facts.date_to else None
+    if details.date_to is not None:
+        values["date_to"] = parse_timestamp(details.date_to, zone) if details.date_to else None
     start, end = (values.get(name, getattr(event, name)) for name in ("date_from", "date_to"))
     if values and end is not None and end < start:
         raise InvalidTimestampError(

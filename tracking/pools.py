@@ -58,7 +58,7 @@ class Pools:
         self.impatient_writer = _engine(opener, file, "rw", 0, begin=_WRITE)
 
     @property
-    def worn(self) -> bool:
+    def stale(self) -> bool:
         """Whether others should be made before anything else is done."""
         return self.failed and time.monotonic() - self._made_at > _YOUNG_SECONDS
 

@@ -97,7 +97,7 @@ def restore(settings: Settings, file: Path, clicked: Iterable[int]) -> Restored:
     try:
         content = _unpack(file, new)
         log = _save_log(database)
-        replaced = _settle(database) if database.exists() else _Replaced()
+        replaced = _checkpoint(database) if database.exists() else _Replaced()
         asyncio.run(_bring_up_to_date(new, patience=settings.database_timeout))
         revoked = _carry_over(new, replaced, clicked)
         audit = asyncio.run(backup.recounted(new))
@@ -138,7 +138,7 @@ def _save_log(database: Path) -> Path | None:
     return Path(shutil.copyfile(log, database.with_name(database.name + _LOG)))
 
 
-def _settle(database: Path) -> _Replaced:
+def _checkpoint(database: Path) -> _Replaced:
     """Moves the write-ahead log into the database, which nobody has open; what it knows.
 
     Raises:

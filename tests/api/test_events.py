@@ -15,7 +15,7 @@ from tests.api.conftest import Shop
 from tests.serving import serving
 from tracking import tokens
 from tracking.database import Database
-from tracking.organizers import Facts, ensure_event
+from tracking.organizers import EventDetails, ensure_event
 from tracking.settings import Settings
 
 ROOT = "/api/v1/organizers/"
@@ -41,7 +41,7 @@ ALWAYS: dict[str, Any] = {
     "all_sales_channels": True,
     "limit_sales_channels": [],
 }
-FACTS = Facts(
+DETAILS = EventDetails(
     timezone="Europe/Berlin",
     currency="CHF",
     date_from="2027-12-27T11:00",
@@ -73,7 +73,7 @@ async def test_an_event_tells_what_is_known(shop: Shop) -> None:
         await ensure_event(
             *(transaction, "acme", shop.slug, "https://shop.example/?a=b"),
             name="Summer, at last",
-            facts=FACTS,
+            details=DETAILS,
         )
     await database.close()
     assert (await shop.client.get(shop.url)).json() == {
@@ -141,7 +141,7 @@ async def fair(database: Database, settings: Settings) -> AsyncIterator[Fair]:
     async with database.write() as connection:
         for slug, name, date_from in EVENTS:
             event = await ensure_event(
-                connection, "fair", slug, name=name, facts=Facts(date_from=date_from)
+                connection, "fair", slug, name=name, details=EventDetails(date_from=date_from)
             )
         some = await tokens.create(connection, event.organizer_id, event_ids=[1, 2])
         token = await tokens.create(connection, event.organizer_id)

@@ -158,14 +158,14 @@ async def test_a_shop_that_stays_changes_no_link(database: Database, event: Even
 async def test_facts_are_those_of_its_zone(database: Database) -> None:
     """A date that names no zone is in the event's, in the one that is told with it before all."""
     steps = [
-        (organizers.Facts(date_from="2027-06-01"), "UTC", 1_811_808_000),
-        (organizers.Facts(timezone="Asia/Tokyo"), "Asia/Tokyo", 1_811_808_000),
-        (organizers.Facts(date_from="2027-06-01"), "Asia/Tokyo", 1_811_775_600),
-        (organizers.Facts(timezone="", date_from="2027-06-01"), "UTC", 1_811_808_000),
+        (organizers.EventDetails(date_from="2027-06-01"), "UTC", 1_811_808_000),
+        (organizers.EventDetails(timezone="Asia/Tokyo"), "Asia/Tokyo", 1_811_808_000),
+        (organizers.EventDetails(date_from="2027-06-01"), "Asia/Tokyo", 1_811_775_600),
+        (organizers.EventDetails(timezone="", date_from="2027-06-01"), "UTC", 1_811_808_000),
     ]
     async with database.write() as connection:
-        for facts, zone, start in steps:
-            event = await organizers.ensure_event(connection, "acme", "summer", facts=facts)
+        for details, zone, start in steps:
+            event = await organizers.ensure_event(connection, "acme", "summer", details=details)
             assert (event.timezone, event.date_from) == (zone, start)
 
 
@@ -176,8 +176,8 @@ async def test_the_start_is_when_it_was_made_until_it_is_known(database: Databas
         made = await organizers.ensure_event(connection, "acme", "summer")
         assert before <= made.created_at == made.date_from <= time.time()
         for date_from in ("2027-06-01", ""):
-            facts = organizers.Facts(date_from=date_from)
-            event = await organizers.ensure_event(connection, "acme", "summer", facts=facts)
+            details = organizers.EventDetails(date_from=date_from)
+            event = await organizers.ensure_event(connection, "acme", "summer", details=details)
             assert event.created_at == made.created_at
     assert event == made
 
