@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import AsyncGenerator, Mapping
+from encodings.aliases import aliases
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
@@ -12,7 +13,6 @@ from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from api.charsets import codec_of
 from api.errors import NON_FIELD_ERRORS, ApiError
 from api.negotiation import JSON
 
@@ -25,12 +25,29 @@ _MAX_FORM_FIELDS = 1000
 # RFC 2046, section 5.1.1.
 _BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
 
+_UTF_8 = "utf_8"
+
+# Python's names for the encodings of the WHATWG Encoding Standard (section 4.2), and for UTF-32.
+# Each makes text of bytes, in C. Python has others that don't: `zip`, `base64`, `idna` (which takes
+# minutes for a label of a megabyte), `unicode_escape`; and UTF-7, which hides characters.
+_TEXT_CODECS = frozenset(
+    {
+        *(_UTF_8, "utf_8_sig", "utf_16", "utf_16_be", "utf_16_le", "utf_32", "utf_32_be"),
+        *("utf_32_le", "ascii", "latin_1", "koi8_r", "koi8_u", "mac_roman", "mac_cyrillic"),
+        *("tis_620", "gb2312", "gbk", "gb18030", "big5", "big5hkscs", "euc_jp", "shift_jis"),
+        *("cp932", "iso2022_jp", "euc_kr", "cp949"),
+        *(f"iso8859_{part}" for part in (*range(2, 12), *range(13, 17))),
+        *(f"cp{page}" for page in (437, 850, 852, 866, 874, *range(1250, 1259))),
+    }
+)
+_NEITHER_LETTER_NOR_DIGIT = re.compile("[^a-z0-9]+")
+
 
 async def read_body(request: Request) -> Mapping[str, Any]:
     """Reads the fields of a body: JSON, or a form, whose values are strings.
 
     A name that comes twice counts as it came last. No body at all is an empty object, whatever its
-    media type. Text is in the charset that the media type names (api/charsets.py).
+    media type. Text is in the charset that the media type names, or in UTF-8.
 
     Raises:
         ApiError: 400, 413 or 415.
@@ -40,7 +57,7 @@ async def read_body(request: Request) -> Mapping[str, Any]:
         return {}
     content_type = request.headers.get("content-type", "")
     media_type, options = parse_options_header(content_type)
-    codec = codec_of(options.get(b"charset", b""))
+    codec = _codec_of(options.get(b"charset", b""))
     match media_type.decode("latin-1").lower():
         case "application/json":
             return _parse_json(content, codec)
@@ -50,6 +67,17 @@ async def read_body(request: Request) -> Mapping[str, Any]:
             return await _parse_multipart(content, options.get(b"boundary", b""), codec)
         case _:
             raise ApiError.unsupported_media_type(content_type)
+
+
+def _codec_of(charset: bytes) -> str:
+    """The name of Python's codec for a charset, in any case; UTF-8 for one that is unknown.
+
+    Python itself is not asked for it: it would import a module of that name, and remember each name
+    that it did not find.
+    """
+    name = _NEITHER_LETTER_NOR_DIGIT.sub("_", charset.decode("latin-1").lower())
+    name = aliases.get(name, name)
+    return name if name in _TEXT_CODECS else _UTF_8
 
 
 async def _read_bytes(request: Request) -> bytes:

@@ -5,7 +5,7 @@ from urllib.parse import quote_from_bytes
 
 import pytest
 
-from api import charsets
+from api import body
 from tests.api.conftest import Shop
 from tests.api.test_bodies import FORM, JSON, MULTIPART
 
@@ -121,11 +121,11 @@ async def test_a_byte_order_mark_is_the_charset_s(
 
 def test_python_has_every_charset() -> None:
     """Each by its own name, and none of them more than once."""
-    for name in charsets._TEXT:
-        assert charsets.codec_of(name.encode()) == name
+    for name in body._TEXT_CODECS:
+        assert body._codec_of(name.encode()) == name
         assert isinstance(bytes(256).decode(name, "replace"), str)
 
 
 def test_a_name_of_any_length_is_unknown() -> None:
     """Python, asked for a codec, would remember it."""
-    assert charsets.codec_of(b"x-" * 10_000) == charsets.codec_of("ä".encode()) == charsets.UTF_8
+    assert body._codec_of(b"x-" * 10_000) == body._codec_of("ä".encode()) == body._UTF_8
