@@ -29,7 +29,7 @@ def main(settings: Settings) -> None:
         grace=_GRACE,
         max_connections=allowed_connections(settings.max_connections),
     )
-    config.date_header = False  # api/headers.py has one that agrees with what else is answered
+    config.date_header = False  # api/app.py has one that agrees with what else is answered
     held_signals = process.hold_stop_signals()
     logger.info("listening on %s", http_origin(settings.host, settings.api_port))
     server.Server(config, held_signals).run(sockets=[listener])

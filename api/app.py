@@ -2,9 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from email.utils import formatdate
 
 from fastapi import FastAPI
+from starlette.datastructures import MutableHeaders
 from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
 
 from api import docs
 from api.buffering import ResponseBuffers
@@ -14,17 +17,47 @@ from api.description import TITLE, describe
 from api.discovery import mount_discovery
 from api.errors import HANDLERS
 from api.events import mount_events
-from api.headers import Api
 from api.health import Health, health
 from api.idempotency import Idempotency
 from api.orders import mount_orders
 from api.paths import Paths, RoutedHeaders, Unrouted
 from api.resource import mount
 from api.state import State
+from serving.security import SECURITY_HEADERS, content_security_policy
 from tracking.background import cancel, start_vital
 from tracking.database import Database
 from tracking.settings import Settings
 from tracking.token_uses import TokenUses
+
+# Nobody's browser is to guess what an answer is, to tell where it was read, or to show it within
+# another page. What is answered is for who asked, as it was then: no cache keeps it.
+_HEADERS = {
+    **SECURITY_HEADERS,
+    "Content-Security-Policy": content_security_policy(),
+    "Cache-Control": "no-store",
+}
+
+
+class Api(FastAPI):
+    """FastAPI whose answers all have those headers, those to errors that nobody foresaw too.
+
+    Its answers have a `Date` of their own, so that no other date in them is later (RFC 9110,
+    section 8.8.2.1): a server that would add one, as uvicorn does, read the clock up to a second
+    earlier.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Date", formatdate(usegmt=True))
+            await send(message)
+
+        await super().__call__(scope, receive, send_with_headers)
 
 
 def create_app(settings: Settings) -> FastAPI:
