@@ -47,7 +47,7 @@ test-benchmarks: .venv/installed-dev
 REDIS_SERVER ?= /usr/bin/redis-server
 test-redis: .venv/installed-dev
 	REDIS_SERVER=$(REDIS_SERVER) $(BIN)/pytest tests/redirector/test_recording.py \
-	  tests/redirector/test_flusher.py tests/redirector/test_pruning.py tests/redirector/test_channel.py
+	  tests/redirector/test_flusher.py tests/redirector/test_pruning.py tests/redirector/test_redis_client.py
 
 # What a counted redirect costs, beside nginx and others; wants wrk, and nginx for its rows.
 # make bench SECONDS=4 ROUNDS=5 CONNECTIONS=64 JSON=bench.json

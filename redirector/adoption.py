@@ -7,8 +7,8 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
-from redirector.channel import Channel
 from redirector.disk_thread import DiskThread
+from redirector.redis_client import RedisClient
 from redirector.spool import Spool
 from redirector.spool_files import spool_files, tidy
 from redirector.spool_format import SpoolError
@@ -30,12 +30,12 @@ class Adopter:
     """Sends abandoned spools to Redis, each by itself: one that can't be used stops no other.
 
     Args:
-        channel: to Redis, of the adopter's own: the recorder's is in use.
+        redis_client: to Redis, of the adopter's own: the recorder's is in use.
         database: asked what was flushed: Redis may have lost its memory since.
     """
 
-    def __init__(self, channel: Channel, database: Database, spool_dir: Path) -> None:
-        self._channel = channel
+    def __init__(self, redis_client: RedisClient, database: Database, spool_dir: Path) -> None:
+        self._redis_client = redis_client
         self._database = database
         self._spool_dir = spool_dir
         self._directory = Presence("the spools' directory", "nothing there is adopted", logger)
@@ -52,7 +52,7 @@ class Adopter:
                 await self.adopt()
             except (RedisError, OSError, DatabaseUnavailableError):
                 # Others have said in the log that Redis or SQL is away.
-                await self._channel.close()
+                await self._redis_client.close()
             await asyncio.sleep(_INTERVAL)
 
     async def adopt(self) -> None:
@@ -78,7 +78,7 @@ class Adopter:
 
     async def close(self) -> None:
         """Leaves the rest to another."""
-        await self._channel.close()
+        await self._redis_client.close()
         closing = [self._thread.run(spool.close) for spool in self._adopted.values()]
         await finish(*map(asyncio.create_task, closing), at_most=_CLOSE_SECONDS)
         self._thread.end()
@@ -106,7 +106,7 @@ class Adopter:
             spool.confirm(await clicks.flushed_number(connection, spool.writer))
         while batches := await self._thread.run(spool.head):
             # What this server confirmed to the writer is not known: nothing is missing in it.
-            await self._channel.add(spool.writer, 0, batches)
+            await self._redis_client.add(spool.writer, 0, batches)
             await self._thread.run(partial(spool.confirm, batches[-1].number))
         if waiting:
             logger.info("%d clicks of a process that ended are counted", waiting)

@@ -14,7 +14,6 @@ from starlette.types import Receive, Scope, Send
 from redirector import health, pages
 from redirector.adoption import Adopter
 from redirector.audience import audience_of
-from redirector.channel import Channel
 from redirector.events import ShoplessEvents
 from redirector.express import STATE_KEY, Express
 from redirector.links import Links
@@ -27,6 +26,7 @@ from redirector.redirect import (
     Rules,
     decide,
 )
+from redirector.redis_client import RedisClient
 from serving.security import SECURITY_HEADERS
 from tracking.background import cancel, start_vital
 from tracking.database import Database
@@ -73,9 +73,9 @@ def create_app(settings: Settings) -> Starlette:
         database = Database.of(settings)
         links = Links(database, settings.link_cache_size)
         recorder = Recorder(
-            Channel.of(settings), database, settings.spool_dir, settings.commit_timeout
+            RedisClient.of(settings), database, settings.spool_dir, settings.commit_timeout
         )
-        adopter = Adopter(Channel.of(settings), database, settings.spool_dir)
+        adopter = Adopter(RedisClient.of(settings), database, settings.spool_dir)
         rules = Rules(settings.shop_url, settings.forward_query, settings.public_origin)
         not_found_url = location_of(settings.not_found_url) if settings.not_found_url else None
         shopless = ShoplessEvents(database) if settings.shop_url == DEFAULT_SHOP_URL else None

@@ -29,10 +29,10 @@ from uuid import uuid4
 from redis.exceptions import RedisError
 
 from redirector.batches import MAX_FIELDS, Field, NumberedBatch
-from redirector.channel import Channel
 from redirector.counters import ANSWER_TIMEOUT, field
 from redirector.durability import Durability
 from redirector.gathering import Answer, Gathering
+from redirector.redis_client import RedisClient
 from redirector.spool_format import SpoolDiskError, SpoolError
 from redirector.spooling import Spooling
 from tracking import clicks
@@ -69,19 +69,19 @@ class Recorder:
     """The clicks of one redirector process on their way into Redis.
 
     Args:
-        channel: to Redis, of the recorder's own.
+        redis_client: to Redis, of the recorder's own.
         database: asked what was flushed, when Redis may have forgotten it.
         spool_dir: where clicks go while Redis is away.
         commit_timeout: seconds that a redirect waits at most for Redis.
     """
 
     def __init__(
-        self, channel: Channel, database: Database, spool_dir: Path, commit_timeout: float
+        self, redis_client: RedisClient, database: Database, spool_dir: Path, commit_timeout: float
     ) -> None:
         self.writer = uuid4().hex
         self.presence = Presence("Redis", "redirects go on, clicks are kept on disk", logger)
         self.disk = Presence("the spool's disk", "clicks wait in memory", logger)
-        self._channel = channel
+        self._redis_client = redis_client
         self._database = database
         self._spool_dir = spool_dir
         self._spool = Spooling(spool_dir, self.writer)
@@ -111,7 +111,7 @@ class Recorder:
         """Begins to store; waits for Redis for as long as a redirect would."""
         try:
             async with asyncio.timeout(self._commit_timeout):
-                await self._channel.ping()
+                await self._redis_client.ping()
         except (RedisError, OSError) as error:
             await self._lose_redis(error)
         else:
@@ -132,7 +132,7 @@ class Recorder:
     @property
     def durability(self) -> Durability:
         """What a click survives that Redis confirmed."""
-        return self._channel.durability
+        return self._redis_client.durability
 
     def record(self, campaign_id: int, audience: Audience, answer: Answer) -> None:
         """Counts a click of now.
@@ -185,7 +185,7 @@ class Recorder:
             async with asyncio.timeout(at_most):
                 await self._idle.wait()
         await cancel(*self._tasks)
-        await self._channel.close()
+        await self._redis_client.close()
         await self._spool.close(_DISK_CLOSE_SECONDS)
         if self.unconfirmed_clicks:
             logger.error("%d clicks were never stored", self.unconfirmed_clicks)
@@ -238,7 +238,7 @@ class Recorder:
             try:
                 async with asyncio.timeout(self._commit_timeout):
                     if quiet < _SIGN_OF_LIFE_SECONDS:
-                        await self._channel.ping()
+                        await self._redis_client.ping()
                     else:
                         self._number += 1
                         await self._add([NumberedBatch(self._number, {})])
@@ -313,7 +313,7 @@ class Recorder:
             RedisError, OSError: they may have been added or not.
         """
         self._sent = max(self._sent, batches[-1].number)
-        last = await self._channel.add(self.writer, self._confirmed, batches, patience)
+        last = await self._redis_client.add(self.writer, self._confirmed, batches, patience)
         if last < self._confirmed:
             logger.error(
                 "Redis has lost its memory: it knows %d of the %d batches that it had confirmed; "
@@ -337,7 +337,7 @@ class Recorder:
                 await asyncio.sleep(_jittered(pause))
                 pause = min(pause * 2, _LAST_BACKOFF)
                 try:
-                    await self._channel.ping()
+                    await self._redis_client.ping()
                     await self._send_spool()
                 except (RedisError, OSError, DatabaseUnavailableError) as error:
                     await self._lose_redis(error)
@@ -405,7 +405,7 @@ class Recorder:
         self.presence.lost(error if str(error) else TimeoutError("it took too long"))
         self._direct = False
         self._redis_lost.set()
-        await self._channel.close()
+        await self._redis_client.close()
 
 
 def _jittered(seconds: float) -> float:

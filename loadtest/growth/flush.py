@@ -21,8 +21,8 @@ from loadtest.growth.section import Section
 from loadtest.rows import Reckoning
 from loadtest.waymark import Waymark
 from redirector.batches import NumberedBatch
-from redirector.channel import Channel
 from redirector.counters import PENDING, field
+from redirector.redis_client import RedisClient
 from tracking.clicks import Audience, hour_of
 from tracking.database import Database
 from tracking.settings import Settings
@@ -96,10 +96,10 @@ async def _flush(directory: Path, number: int) -> _Flush:
         ids = await _clicked_ids(database)
         hour = hour_of(time.time())
         batch = NumberedBatch(number, {field(id, hour, Audience.HUMAN): 1 for id in ids})
-        channel = Channel.of(settings)
+        redis_client = RedisClient.of(settings)
         with redis.Redis(unix_socket_path=str(settings.redis_socket)) as server:
-            await channel.add(_WRITER, number - 1, [batch], patience=_PATIENCE_SECONDS)
-            await channel.close()
+            await redis_client.add(_WRITER, number - 1, [batch], patience=_PATIENCE_SECONDS)
+            await redis_client.close()
             recorded = time.perf_counter()
 
             async def is_sealed() -> bool:

@@ -2,16 +2,16 @@
 
 from collections import Counter
 
-from redirector.channel import Channel
 from redirector.counters import PENDING, SEALED, flushing, parse
+from redirector.redis_client import RedisClient
 from tests.redis_server import RedisServer
 from tracking.clicks import Audience
 from tracking.settings import Settings
 
 
-def connect(url: str) -> Channel:
-    """A channel as the redirector makes it."""
-    return Channel.of(Settings(redis_url=url))
+def connect(url: str) -> RedisClient:
+    """A client as the redirector makes it."""
+    return RedisClient.of(Settings(redis_url=url))
 
 
 def counted(server: RedisServer) -> dict[tuple[int, Audience], int]:

@@ -11,9 +11,9 @@ from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import RedisError
 
 from redirector.batches import NumberedBatch
-from redirector.channel import Channel
 from redirector.counters import connection_pool
 from redirector.flusher import Flusher
+from redirector.redis_client import RedisClient
 from tests.processes import failure, finished, started
 from tests.redirector.older_servers import COUNTS, REDIS_6_2, REDIS_7_0, WRITER
 from tests.waiting import until
@@ -157,15 +157,15 @@ async def test_it_takes_over_what_an_older_server_left(
         await answering(short_dir)
         pool = connection_pool(settings, client_name="test")
         redis = AsyncRedis(connection_pool=pool)
-        channel = Channel.of(settings)
+        redis_client = RedisClient.of(settings)
         # The last batch once more, as from a spool, and one that is new.
         again = NumberedBatch(2, {"1:500001:human": 5})
         new = NumberedBatch(3, {"1:500001:human": 10})
-        assert await channel.add(WRITER, 2, [again, new]) == 3
+        assert await redis_client.add(WRITER, 2, [again, new]) == 3
         flusher = Flusher(redis, database)
         while await flusher.flush():
             pass
-        await channel.close()
+        await redis_client.close()
         await redis.aclose()
         await pool.disconnect()
     async with database.read() as connection:

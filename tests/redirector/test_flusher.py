@@ -100,7 +100,7 @@ class Flushing(RuleBasedStateMachine):
         with self.server.client() as client:
             client.flushall()
         self.redis = redis_of(self.server.url)
-        self.channel = connect(self.server.url)
+        self.redis_client = connect(self.server.url)
         url = f"sqlite+aiosqlite:///{self.directory / 'waymark.db'}"
         self.database = Database(url, 5)
         self.crashing = CrashingDatabase(url, 5)
@@ -116,7 +116,7 @@ class Flushing(RuleBasedStateMachine):
 
     async def send(self, writer: int, batch: NumberedBatch) -> None:
         """Sends a batch as the recorder does."""
-        await self.channel.add(f"writer {writer}", 0, [batch])
+        await self.redis_client.add(f"writer {writer}", 0, [batch])
 
     @rule(writer=writers, campaign=st.integers(0, CAMPAIGNS - 1), count=st.integers(1, 9))
     def record(self, writer: int, campaign: int, count: int) -> None:
@@ -188,7 +188,7 @@ class Flushing(RuleBasedStateMachine):
         assert await click_counts(self.database) == dict(self.expected)
         assert await self.redis.exists(PENDING, SEALED) == 0
         assert [key async for key in self.redis.scan_iter(flushing("*").replace("{", "[{]"))] == []
-        await self.channel.close()
+        await self.redis_client.close()
         await self.redis.aclose()
         await self.redis.connection_pool.disconnect()
         await self.database.close()
@@ -217,13 +217,13 @@ async def test_flushers_that_lose_replies_count_exactly(
 ) -> None:
     """Three flushers at once, each losing every second reply of Redis, count each click once."""
     ids = await make_campaigns(database)
-    writer, channel = redis_of(redis.url), connect(redis.url)
+    writer, redis_client = redis_of(redis.url), connect(redis.url)
     async with Proxy(redis.socket).running() as proxy:
         unreliable = redis_of(proxy.url)
         flushers = [Flusher(unreliable, database) for _ in range(3)]
         for number in range(1, 41):
             name = field(ids[number % CAMPAIGNS], HOUR, Audience.HUMAN)
-            await channel.add("writer", number - 1, [NumberedBatch(number, {name: number})])
+            await redis_client.add("writer", number - 1, [NumberedBatch(number, {name: number})])
             proxy.fault = Fault.LOSE_REPLY if number % 2 else Fault.NONE
             outcomes = await asyncio.gather(
                 *(flusher.flush() for flusher in flushers), return_exceptions=True
@@ -238,7 +238,7 @@ async def test_flushers_that_lose_replies_count_exactly(
     for number in range(1, 41):
         expected[ids[number % CAMPAIGNS]] += number
     assert await click_counts(database) == expected
-    await channel.close()
+    await redis_client.close()
     await writer.aclose()
     await writer.connection_pool.disconnect()
 
@@ -262,10 +262,10 @@ async def test_strange_counters_stop_nothing(
 
 async def test_numbers_of_ended_writers_are_dropped(redis: RedisServer, database: Database) -> None:
     """A day after its last batch a writer is forgotten, unless it still has a spool."""
-    client, channel = redis_of(redis.url), connect(redis.url)
+    client, redis_client = redis_of(redis.url), connect(redis.url)
     flusher = Flusher(client, database)
     for writer in ("gone", "spooling", "living"):
-        await channel.add(writer, 0, [NumberedBatch(1, {})])
+        await redis_client.add(writer, 0, [NumberedBatch(1, {})])
 
     def known() -> set[str]:
         with redis.client() as other:
@@ -273,7 +273,7 @@ async def test_numbers_of_ended_writers_are_dropped(redis: RedisServer, database
 
     day = WRITERS_KEPT_SECONDS
     assert await flusher.forget_writers({"spooling"}, now=1000) == 0
-    await channel.add("living", 1, [NumberedBatch(2, {})])
+    await redis_client.add("living", 1, [NumberedBatch(2, {})])
     assert await flusher.forget_writers({"spooling"}, now=1000 + day - 1) == 0
     assert known() == {"gone", "spooling", "living"}
     assert await flusher.forget_writers({"spooling"}, now=1000 + day) == 1
@@ -283,7 +283,7 @@ async def test_numbers_of_ended_writers_are_dropped(redis: RedisServer, database
     assert known() == set()
     assert await flusher.forget_writers(set(), now=1000 + 3 * day) == 0
     assert await client.exists(OBSERVED) == 0
-    await channel.close()
+    await redis_client.close()
     await client.aclose()
     await client.connection_pool.disconnect()
 
@@ -294,28 +294,28 @@ async def test_an_older_copy_of_redis_counts_nothing_twice(
     """Counters that come back after they were flushed are refused; clicks since then count."""
     ids = await make_campaigns(database)
     name = field(ids[0], HOUR, Audience.HUMAN)
-    client, channel = redis_of(own_redis.url), connect(own_redis.url)
+    client, redis_client = redis_of(own_redis.url), connect(own_redis.url)
     flusher = Flusher(client, database)
-    await channel.add("writer", 0, [NumberedBatch(1, {name: 3})])
+    await redis_client.add("writer", 0, [NumberedBatch(1, {name: 3})])
     own_redis.stop()
     copy = own_redis.save()
     own_redis.start()
-    await channel.close()
-    await channel.add("writer", 1, [NumberedBatch(2, {name: 4})])
+    await redis_client.close()
+    await redis_client.add("writer", 1, [NumberedBatch(2, {name: 4})])
     while await flusher.flush():
         pass
     assert (await click_counts(database))[ids[0]] == 7
     own_redis.stop()
     own_redis.restore(copy)
     own_redis.start()
-    await channel.close()
+    await redis_client.close()
     # It knows the first batch only, which was flushed long ago.
-    assert await channel.add("writer", 2, [NumberedBatch(3, {name: 5})]) == 1
-    assert await channel.add("writer", 1, [NumberedBatch(3, {name: 5})]) == 3
+    assert await redis_client.add("writer", 2, [NumberedBatch(3, {name: 5})]) == 1
+    assert await redis_client.add("writer", 1, [NumberedBatch(3, {name: 5})]) == 3
     while await flusher.flush():
         pass
     assert (await click_counts(database))[ids[0]] == 12
-    await channel.close()
+    await redis_client.close()
     await client.aclose()
     await client.connection_pool.disconnect()
 
@@ -326,9 +326,9 @@ async def test_an_older_copy_with_counters_gets_no_new_clicks(
     """New clicks are not added to counters that come back, under the id that the ledger refuses."""
     ids = await make_campaigns(database)
     name = field(ids[0], HOUR, Audience.HUMAN)
-    client, channel = redis_of(own_redis.url), connect(own_redis.url)
+    client, redis_client = redis_of(own_redis.url), connect(own_redis.url)
     flusher = Flusher(client, database)
-    await channel.add("writer", 0, [NumberedBatch(1, {name: 3})])
+    await redis_client.add("writer", 0, [NumberedBatch(1, {name: 3})])
     own_redis.stop()
     copy = own_redis.save()
     own_redis.start()
@@ -338,12 +338,12 @@ async def test_an_older_copy_with_counters_gets_no_new_clicks(
     own_redis.stop()
     own_redis.restore(copy)
     own_redis.start()
-    await channel.close()
+    await redis_client.close()
     await client.connection_pool.disconnect()
-    assert await channel.add("writer", 1, [NumberedBatch(2, {name: 4})]) == 2
+    assert await redis_client.add("writer", 1, [NumberedBatch(2, {name: 4})]) == 2
     while await flusher.flush():
         pass
     assert (await click_counts(database))[ids[0]] == 7
-    await channel.close()
+    await redis_client.close()
     await client.aclose()
     await client.connection_pool.disconnect()

@@ -120,7 +120,7 @@ class Recording(RuleBasedStateMachine):
             for task in recorder._tasks:
                 task.cancel()
             await asyncio.gather(*recorder._tasks, return_exceptions=True)
-            await recorder._channel.close()
+            await recorder._redis_client.close()
             await recorder._spool.close(10)
             self.answered += answered
             self.broken += visitors - answered

@@ -13,9 +13,9 @@ from redis.asyncio import Redis
 
 from redirector.adoption import Adopter
 from redirector.batches import NumberedBatch
-from redirector.channel import Channel
 from redirector.counters import connection_pool
 from redirector.flusher import Flusher
+from redirector.redis_client import RedisClient
 from redirector.spool import Spool
 from redirector.survey import survey
 from tests.processes import finished, free_port, started
@@ -119,18 +119,18 @@ async def test_what_was_not_flushed_is_counted_once(place: Place) -> None:
 
 @dataclass
 class Pieces:
-    """A flusher and a channel of this process, on a Redis of the test's own."""
+    """A flusher and a client of this process, on a Redis of the test's own."""
 
     place: Place
     server: RedisServer
-    channel: Channel
+    redis_client: RedisClient
     redis: "Redis"
 
     async def record(self, number: int, clicks: int, *, confirmed: int | None = None) -> None:
         """Sends a writer's batch, as the recorder does."""
         before = number - 1 if confirmed is None else confirmed
         batch = NumberedBatch(number, {"1:500000:human": clicks})
-        await self.channel.add(WRITER, before, [batch])
+        await self.redis_client.add(WRITER, before, [batch])
 
     async def flush(self) -> None:
         """Moves what waits into SQL."""
@@ -151,7 +151,9 @@ class Pieces:
     async def adopt(self) -> None:
         """Sends the spools of those who ended."""
         database = self.place.database()
-        adopter = Adopter(Channel.of(self.place.settings()), database, self.place.data / "spool")
+        adopter = Adopter(
+            RedisClient.of(self.place.settings()), database, self.place.data / "spool"
+        )
         await adopter.adopt()
         await adopter.close()
         await database.close()
@@ -172,9 +174,9 @@ async def pieces(place: Place, own_redis: RedisServer) -> AsyncIterator[Pieces]:
     settings = place.settings()
     pool = connection_pool(settings, client_name="test")
     redis = Redis(connection_pool=pool)
-    channel = Channel.of(settings)
-    yield Pieces(place, own_redis, channel, redis)
-    await channel.close()
+    redis_client = RedisClient.of(settings)
+    yield Pieces(place, own_redis, redis_client, redis)
+    await redis_client.close()
     await redis.aclose()
     await pool.disconnect()
 

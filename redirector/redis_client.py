@@ -1,4 +1,4 @@
-"""A connection to Redis that numbered batches go through."""
+"""The client of Redis that numbered batches go through."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ from redirector.counters import (
     connection_pool,
 )
 from redirector.durability import Durability, durability_of
-from redirector.wire import Wire
+from redirector.redis_protocol import RedisProtocol
 from tracking.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -28,10 +28,10 @@ logger = logging.getLogger(__name__)
 _KEYS = (PENDING, APPLIED, SEALED)
 
 
-class Channel:
+class RedisClient:
     """One connection, opened when it is needed; whoever uses it does so in turns.
 
-    Nothing is retried here. After an error the channel must be closed: a reply may still come.
+    Nothing is retried here. After an error the client must be closed: a reply may still come.
 
     Args:
         connection: not yet open, without retries or time-outs of its own.
@@ -40,14 +40,14 @@ class Channel:
     def __init__(self, connection: Connection) -> None:
         self.durability = Durability.UNKNOWN
         self._connection = connection
-        self._wire: Wire | None = None
+        self._protocol: RedisProtocol | None = None
         self._run = ""
         self._name = uuid4().hex
         self._requests = 0
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """A channel to the Redis that the settings name."""
+        """A client of the Redis that the settings name."""
         pool = connection_pool(settings, client_name="waymark-redirector", answer_timeout=None)
         return cls(pool.make_connection())
 
@@ -58,8 +58,8 @@ class Channel:
             RedisError, OSError: it does not.
         """
         deadline = asyncio.get_running_loop().time() + ANSWER_TIMEOUT
-        wire = self._wire or await self._open(deadline)
-        await wire.ask("PING", deadline=deadline)
+        protocol = self._protocol or await self._open(deadline)
+        await protocol.ask("PING", deadline=deadline)
 
     async def add(
         self,
@@ -83,7 +83,7 @@ class Channel:
             RedisError, OSError: they may have been added or not.
         """
         deadline = asyncio.get_running_loop().time() + patience
-        wire = self._wire or await self._open(deadline)
+        protocol = self._protocol or await self._open(deadline)
         self._requests += 1
         id = f"{self._name}-{self._requests}"
         arguments: list[str | int] = [len(_KEYS), *_KEYS, writer]
@@ -96,19 +96,19 @@ class Channel:
             arguments += [name for name in batch.counts if name not in more]
             arguments += more.values()
         try:
-            last = await wire.ask("EVALSHA", RECORD.sha, *arguments, deadline=deadline)
+            last = await protocol.ask("EVALSHA", RECORD.sha, *arguments, deadline=deadline)
         except ResponseError as error:
             if not str(error).startswith("NOSCRIPT"):
                 raise
-            last = await wire.ask("EVAL", RECORD.text, *arguments, deadline=deadline)
+            last = await protocol.ask("EVAL", RECORD.text, *arguments, deadline=deadline)
         return int(last)
 
     async def close(self) -> None:
         """Drops the connection; the next use opens it again."""
-        self._wire = None
+        self._protocol = None
         await self._connection.disconnect(nowait=True)
 
-    async def _open(self, deadline: float) -> Wire:
+    async def _open(self, deadline: float) -> RedisProtocol:
         async with asyncio.timeout_at(deadline):
             await self._connection.connect()
             self._run = _parse_info(await self._ask("INFO", "server")).get("run_id", "")
@@ -119,8 +119,8 @@ class Channel:
         if durability is not self.durability:
             logger.info("durability of a click that Redis confirmed: %s", durability)
         self.durability = durability
-        self._wire = Wire(self._connection)
-        return self._wire
+        self._protocol = RedisProtocol(self._connection)
+        return self._protocol
 
     async def _configuration(self, name: str) -> dict[str, str]:
         try:

@@ -9,7 +9,7 @@ from redis.exceptions import ConnectionError as LostConnectionError
 from redis.exceptions import ResponseError
 
 
-class Wire(asyncio.Protocol):
+class RedisProtocol(asyncio.Protocol):
     """An open connection that redis-py made, in whichever way the URL says.
 
     What goes through redis-py's streams, tasks and time-outs costs several times more; and those
