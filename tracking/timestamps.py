@@ -33,9 +33,7 @@ def parse_timestamp(text: str, zone: tzinfo) -> float:
         InvalidTimestampError: it is neither, or not in the years 1970 to 9999.
     """
     try:
-        moment = datetime.fromisoformat(text)
-        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
-        seconds = moment.timestamp()
+        seconds = _datetime(text, zone).timestamp()
     except (ValueError, OverflowError):
         raise InvalidTimestampError(
             f"{text!r} is no date or time, like 2027-12-27 or 2027-12-27T10:00"
@@ -77,10 +75,14 @@ def _end(text: str, now: datetime) -> float:
     duration = _DURATION.fullmatch(text)
     if duration:
         return (now + int(duration[1]) * _UNITS[duration[2]]).timestamp()
-    moment = datetime.fromisoformat(text)
-    if _is_date(text):
-        moment += timedelta(days=1)
-    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
+    end = _datetime(text, UTC)
+    return (end + timedelta(days=1) if _is_date(text) else end).timestamp()
+
+
+def _datetime(text: str, zone: tzinfo) -> datetime:
+    """Reads ISO 8601; a text that names no zone is in this one."""
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo is not None else found.replace(tzinfo=zone)
 
 
 def _is_date(text: str) -> bool:
