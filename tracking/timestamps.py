@@ -61,11 +61,13 @@ def parse_expiry(text: str, now: float) -> float:
     try:
         end = _end(text, datetime.fromtimestamp(now, UTC))
     except OverflowError:
-        raise InvalidTimestampError(f"{text!r} is too far away") from None
+        end = _YEAR_10000
     except ValueError:
         raise InvalidTimestampError(
             f"{text!r} is no date, time or duration, like 2027-12-27, 2027-12-27T10:00Z or 90d"
         ) from None
+    if end >= _YEAR_10000:
+        raise InvalidTimestampError(f"{text!r} is too far away")
     if end <= now:
         raise InvalidTimestampError(f"{text!r} is past")
     return end

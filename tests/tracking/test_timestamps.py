@@ -36,7 +36,7 @@ NO_TIMESTAMPS = {
     "beyond what can be said in UTC": "9999-12-31T23:59:59-10:00",
 }
 
-ENDS = {
+EXPIRIES = {
     "that day is the last": ("2026-11-27", "2026-11-28T00:00:00Z"),
     "today is the last": ("2026-11-26", "2026-11-27T00:00:00Z"),
     "a time": ("2026-11-26T12:00:01", "2026-11-26T12:00:01Z"),
@@ -45,7 +45,7 @@ ENDS = {
     "days": ("90d", "2027-02-24T12:00:00Z"),
     "weeks": ("4w", "2026-12-24T12:00:00Z"),
 }
-NO_ENDS = {
+NO_EXPIRIES = {
     "empty": ("", "is no date, time or duration"),
     "words": ("never", "is no date, time or duration"),
     "no unit": ("90", "is no date, time or duration"),
@@ -56,6 +56,7 @@ NO_ENDS = {
     "now": ("2026-11-26T12:00:00Z", "is past"),
     "no time at all": ("0d", "is past"),
     "the last day of all": ("9999-12-31", "is too far away"),
+    "beyond it in UTC": ("9999-12-31T23:59:59-10:00", "is too far away"),
     "thousands of years": ("999999w", "is too far away"),
 }
 
@@ -73,15 +74,15 @@ def test_what_is_no_timestamp_is_refused(text: str) -> None:
         parse_timestamp(text, UTC)
 
 
-@pytest.mark.parametrize(("text", "end"), ENDS.values(), ids=ENDS)
-def test_an_end_is_read(text: str, end: str) -> None:
+@pytest.mark.parametrize(("text", "end"), EXPIRIES.values(), ids=EXPIRIES)
+def test_an_expiry_is_parsed(text: str, end: str) -> None:
     """A date counts in full, a duration begins now."""
     assert format_timestamp(NOW) == "2026-11-26T12:00:00Z"
     assert format_timestamp(parse_expiry(text, NOW)) == end
 
 
-@pytest.mark.parametrize(("text", "said"), NO_ENDS.values(), ids=NO_ENDS)
-def test_what_is_no_end_is_refused(text: str, said: str) -> None:
+@pytest.mark.parametrize(("text", "said"), NO_EXPIRIES.values(), ids=NO_EXPIRIES)
+def test_what_is_no_expiry_is_refused(text: str, said: str) -> None:
     """What is past already, too."""
     with pytest.raises(InvalidTimestampError, match=said):
         parse_expiry(text, NOW)
