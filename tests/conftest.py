@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -12,6 +13,9 @@ from tests.browsing import Chromium, running_chromium
 from tests.redis_server import RedisServer
 from tracking.database import Database
 from tracking.settings import Settings
+
+# Services that the tests start would ignore it too, as under nohup: some tests send it.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -181,7 +181,7 @@ async def test_a_killed_redis_loses_nothing_confirmed(
     own_redis: RedisServer, spool_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """`kill -9` of Redis keeps what was confirmed; the rest follows; the log says both once."""
-    async with recording(own_redis.url, spool_dir, commit_timeout=0.05) as recorder:
+    async with recording(own_redis.url, spool_dir, commit_timeout=2) as recorder:
         for _ in range(50):
             await click(recorder, 1)
         own_redis.kill()

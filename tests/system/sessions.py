@@ -43,6 +43,13 @@ def lives(pid: int) -> bool:
     return False
 
 
+def command_line(pid: int) -> list[str]:
+    """A process's program and arguments; none of one that has ended."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    return []
+
+
 def workers(session: int) -> list[int]:
     """The worker processes of a uvicorn supervisor that leads the session."""
     found = []

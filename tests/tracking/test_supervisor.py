@@ -147,7 +147,8 @@ async def test_the_reapers_end_ends_all(tmp_path: Path) -> None:
     """Without it somebody could be left behind: all stop, and the status is 1."""
     async with running(tmp_path, {"api": IDLE}) as run:
         await until(lambda: run.ready("api"))
-        [reaper] = [pid for pid in sessions.children(os.getpid()) if pid != run.pid("api")]
+        children = sessions.children(os.getpid())
+        [reaper] = [pid for pid in children if "tracking.reaper" in sessions.command_line(pid)]
         os.kill(reaper, signal.SIGKILL)
         assert await run.status == 1
     assert run.stopped() == ["api stopped (rc=0)"]
