@@ -15,7 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _ROOT = Path(__file__).parent.parent
-_PARTS = ("api", "loadtest", "redirector", "tests", "tracking", "pyproject.toml", "README.md")
+_PARTS = (
+    *("api", "loadtest", "redirector", "serving", "tests", "tracking"),
+    *("pyproject.toml", "README.md"),
+)
 _SECONDS = 300
 
 
