@@ -36,9 +36,7 @@ async def authorize_token(request: Request) -> Token:
     Raises:
         ApiError: 400, 406, 401 or 403, in this order.
     """
-    secret = _read_secret(request)
-    async with database_of(request).read() as connection:
-        token = _known(await tokens.find(connection, secret))
+    token = await _token_of(request)
     _allow(request, token, covered=True)
     return token
 
@@ -52,9 +50,7 @@ async def authorize_organizer(request: Request, organizer: str) -> Token:
     Raises:
         ApiError: 400, 406, 401 or 403, in this order.
     """
-    secret = _read_secret(request)
-    async with database_of(request).read() as connection:
-        token = _known(await tokens.find(connection, secret))
+    token = await _token_of(request)
     _allow(request, token, covered=token.organizer == organizer)
     return token
 
@@ -111,6 +107,12 @@ async def guard_event(request: Request) -> Token:
 async def guard_organizer(request: Request) -> Token:
     """For paths of an organizer."""
     return await authorize_organizer(request, request.path_params["organizer"])
+
+
+async def _token_of(request: Request) -> Token:
+    secret = _read_secret(request)
+    async with database_of(request).read() as connection:
+        return _known(await tokens.find(connection, secret))
 
 
 def _known(token: Token | None) -> Token:
