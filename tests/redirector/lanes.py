@@ -1,4 +1,4 @@
-"""A redirector whose lanes can be compared, and a client that decides what a packet is."""
+"""A redirector whose lanes can be compared."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -16,15 +16,13 @@ from redirector.protocol import Protocol
 from tests.redirector.counting import counted
 from tests.redis_server import RedisServer
 from tests.serving import running
-from tests.serving.client import Client, Watched, connected, connections, until_soon
+from tests.serving.client import Watched
 from tests.waiting import until
 from tracking import campaigns
 from tracking.clicks import Audience
 from tracking.database import Database
 from tracking.organizers import ensure_event
 from tracking.settings import Settings
-
-__all__ = ["Client", "connected", "until_soon"]
 
 TARGETS = {
     "news1": "https://shop.example/tickets?a=1#top",
@@ -64,10 +62,6 @@ class Lane:
     links: Links
     express_requests: int = 0
     asgi_requests: int = 0
-
-    def connections(self) -> set[Watched]:
-        """The server's ends of what is connected."""
-        return connections(self.server)
 
     def forget_links(self) -> None:
         """Empties the cache."""

@@ -12,8 +12,9 @@ from uvicorn.protocols.http import h11_impl
 import redirector
 import serving
 from redirector.express import STATE_KEY
-from tests.redirector.lanes import Lane, connected, create_campaigns, lane
+from tests.redirector.lanes import Lane, create_campaigns, lane
 from tests.redis_server import RedisServer
+from tests.serving.client import connected
 from tracking.clicks import Audience
 from tracking.database import Database
 from tracking.settings import Settings

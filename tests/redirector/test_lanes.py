@@ -17,12 +17,11 @@ from tests.redirector.lanes import (
     Lane,
     WatchedExpress,
     WatchedStarlette,
-    connected,
     create_campaigns,
     lane,
-    until_soon,
 )
 from tests.redis_server import RedisServer
+from tests.serving.client import connected, connections, until_soon
 from tests.waiting import until
 from tracking import campaigns
 from tracking.database import Database
@@ -615,7 +614,7 @@ async def test_who_leaves_is_counted(
             await leaving.send(PLAIN)
             await staying.send(PLAIN)
             leaving.transport.abort()
-            await until(lambda: len(expressway.connections()) == 1)
+            await until(lambda: len(connections(expressway.server)) == 1)
             own_redis.thaw()
             await until(lambda: staying.heads() == 1)
         assert expressway.take_clicks() == {("news1", "human"): 3}

@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.redirector.lanes import connected, create_campaigns, lane
+from tests.redirector.lanes import create_campaigns, lane
 from tests.redis_server import RedisServer
+from tests.serving.client import connected
 from tests.waiting import until
 from tracking.database import Database
 from tracking.settings import Settings

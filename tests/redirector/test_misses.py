@@ -12,12 +12,12 @@ from tests.redirector.lanes import (
     Lane,
     WatchedExpress,
     WatchedStarlette,
-    connected,
     create_campaigns,
     lane,
 )
 from tests.redirector.lookups import WatchedDatabase
 from tests.redis_server import RedisServer
+from tests.serving.client import connected, connections
 from tests.waiting import until
 from tracking.database import Database
 from tracking.settings import Settings
@@ -120,7 +120,7 @@ async def test_who_leaves_while_sql_is_asked_is_counted(
             await lost.send(MISSING)
             leaving.peer.transport.abort()
             lost.peer.transport.abort()
-            await until(lambda: len(lane.connections()) == 1)
+            await until(lambda: len(connections(lane.server)) == 1)
         held.let()
         await until(lambda: staying.heads() == 1)
         assert lane.take_clicks() == {("news1", "human"): 2}
