@@ -1,8 +1,6 @@
 """The names of events that have no ticket shop, for the page that stands in for it."""
 
-import time
-from collections import OrderedDict
-
+from redirector.expiring_cache import ExpiringCache
 from tracking.database import Database
 from tracking.languages import DEFAULT_LOCALE
 from tracking.organizers import Event, find_event
@@ -18,7 +16,7 @@ class ShoplessEvents:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._names: OrderedDict[tuple[str, str], tuple[float, str | None]] = OrderedDict()
+        self._names = ExpiringCache[tuple[str, str], str | None](_SECONDS, _MAX_KEPT)
 
     async def name_of(self, organizer: str, slug: str) -> str | None:
         """An event's name; None when there is no such event, or it has a shop.
@@ -26,16 +24,12 @@ class ShoplessEvents:
         Raises:
             DatabaseUnavailableError: SQL can't be asked.
         """
-        expiry, name = self._names.get((organizer, slug), (0.0, None))
-        if time.monotonic() < expiry:
-            return name
+        if (organizer, slug) in self._names:
+            return self._names[organizer, slug]
         async with self._database.read(self._database.patience) as connection:
             event = await find_event(connection, organizer, slug)
         name = None if event is None or event.shop_url else _name(event)
-        self._names[organizer, slug] = (time.monotonic() + _SECONDS, name)
-        self._names.move_to_end((organizer, slug))
-        if len(self._names) > _MAX_KEPT:
-            self._names.popitem(last=False)
+        self._names[organizer, slug] = name
         return name
 
 

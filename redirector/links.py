@@ -5,6 +5,7 @@ import logging
 import time
 from collections import OrderedDict
 
+from redirector.expiring_cache import ExpiringCache
 from redirector.prepared_redirect import PreparedRedirect
 from redirector.redirect import Rules
 from tracking.campaigns import Link, changes_after, find_links, last_change
@@ -61,7 +62,7 @@ class Links:
         self._size = size
         self._links: OrderedDict[str, KnownLink] = OrderedDict()
         self.prepared: dict[bytes, KnownLink] = {}
-        self._unknown: OrderedDict[str, float] = OrderedDict()
+        self._unknown = ExpiringCache[str, None](UNKNOWN_SECONDS, _MAX_UNKNOWN)
         self._wanted: dict[str, asyncio.Future[Link | None]] = {}
         self._loading: dict[str, asyncio.Future[Link | None]] = {}
         self._loader: asyncio.Task[None] | None = None
@@ -92,7 +93,7 @@ class Links:
                 not answer in time.
         """
         link = self.cached(code)
-        if link is not None or self._is_unknown(code):
+        if link is not None or code in self._unknown:
             return link
         # Shielded: the future is shared, and one client's departure must not end it for the others.
         return await asyncio.shield(self._ask(code))
@@ -103,7 +104,7 @@ class Links:
         Returns:
             None when what SQL says is known, or SQL is away.
         """
-        if code in self._links or self._is_unknown(code) or self.presence.away:
+        if code in self._links or code in self._unknown or self.presence.away:
             return None
         return self._ask(code)
 
@@ -120,14 +121,10 @@ class Links:
                 self._loader = asyncio.create_task(self._load())
         return waiting
 
-    def _is_unknown(self, code: str) -> bool:
-        expiry = self._unknown.get(code)
-        return expiry is not None and time.monotonic() < expiry
-
     def forget(self, code: str) -> None:
         """Drops what is known of a code, and what a query under way is about to say of it."""
         self._leave(self._links.pop(code, None))
-        self._unknown.pop(code, None)
+        self._unknown.discard(code)
         self._loading.pop(code, None)
 
     async def follow_changes(self) -> None:
@@ -179,10 +176,7 @@ class Links:
 
     def _keep(self, code: str, link: Link | None) -> None:
         if link is None:
-            self._unknown[code] = time.monotonic() + UNKNOWN_SECONDS
-            self._unknown.move_to_end(code)
-            if len(self._unknown) > _MAX_UNKNOWN:
-                self._unknown.popitem(last=False)
+            self._unknown[code] = None
         else:
             self._leave(self._links.get(code))
             self._links[code] = KnownLink(link)
