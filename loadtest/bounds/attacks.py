@@ -1,6 +1,6 @@
 """`python -m loadtest.bounds.attacks NAME URL SECONDS PERCENT`: a stranger, bounded in all he does.
 
-Prints what he has sent and received, as JSON.
+Prints what came of it, as JSON: the fields of `Stranger`.
 """
 
 import asyncio
@@ -44,16 +44,16 @@ class Stranger:
         return max(1, round(number * self.percent / 100))
 
     @asynccontextmanager
-    async def connected(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    async def connected(self) -> AsyncIterator[asyncio.StreamWriter]:
         """One connection, until the time is over."""
         address = urlsplit(self.url)
         reader, writer = await asyncio.open_connection(address.hostname, address.port, limit=_PIECE)
         # Else the kernel takes 4 MB that the server never sees.
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _PIECE)
         try:
-            yield reader, writer
+            yield writer
             is_open = await _is_open(reader)
-            self.open += is_open
+            self.open += is_open  # not across the await: his other connections count as well
         finally:
             writer.transport.abort()
 
@@ -75,62 +75,54 @@ async def _is_open(reader: asyncio.StreamReader) -> bool:
     return reader.exception() is None
 
 
-Attack = Callable[[Stranger, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Attack = Callable[[Stranger, asyncio.StreamWriter], Awaitable[None]]
 """What happens on one connection."""
 
 
-async def _silent(stranger: Stranger, _: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
+async def _silent(stranger: Stranger, _: asyncio.StreamWriter) -> None:
     await asyncio.sleep(stranger.seconds)
 
 
-async def _half(stranger: Stranger, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _half(stranger: Stranger, writer: asyncio.StreamWriter) -> None:
     await stranger.send(writer, b"GET / HTTP/1.1\r\n" + _HOST)
     for _number in range(int(stranger.seconds) + 1):
         await stranger.send(writer, b"X: y\r\n")
         await asyncio.sleep(1)
 
 
-async def _heads(stranger: Stranger, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _heads(stranger: Stranger, writer: asyncio.StreamWriter) -> None:
     await stranger.send(writer, b"GET / HTTP/1.1\r\n" + _HOST)
     field = b"X-Field: " + b"x" * 1000 + b"\r\n"
     await stranger.send(writer, field * 64, 47)
 
 
-async def _url(stranger: Stranger, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _url(stranger: Stranger, writer: asyncio.StreamWriter) -> None:
     await stranger.send(writer, b"GET /")
     await stranger.send(writer, b"x" * _PIECE, 60 * 16)
     await stranger.send(writer, b" HTTP/1.1\r\n" + _HOST + b"\r\n")
 
 
-async def _pipelined(
-    stranger: Stranger, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
+async def _pipelined(stranger: Stranger, writer: asyncio.StreamWriter) -> None:
     request = b"GET /x HTTP/1.1\r\n" + _HOST + b"\r\n"
     await stranger.send(writer, request * (246 * 1024 // len(request)))
 
 
-async def _refused(
-    stranger: Stranger, _: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
+async def _refused(stranger: Stranger, writer: asyncio.StreamWriter) -> None:
     await stranger.send(writer, _POST + b"Content-Length: 9000000000\r\n\r\n")
     await stranger.send(writer, b"x" * _PIECE, 160 * 8)
 
 
-async def _half_bodies(
-    stranger: Stranger, _: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
+async def _half_bodies(stranger: Stranger, writer: asyncio.StreamWriter) -> None:
     await stranger.send(writer, _POST + b"Content-Length: 1000000\r\n\r\n" + b"x" * _PIECE)
 
 
-async def _slow(stranger: Stranger, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _slow(stranger: Stranger, writer: asyncio.StreamWriter) -> None:
     """Asks again and again, and reads no answer: the reader's buffer is full soon."""
     request = b"GET /api/v1/openapi.json HTTP/1.1\r\n" + _HOST + b"\r\n"
     await stranger.send(writer, request * 100, 20)
 
 
-async def _nonsense(
-    stranger: Stranger, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
+async def _nonsense(stranger: Stranger, writer: asyncio.StreamWriter) -> None:
     await stranger.send(writer, b"nonsense\r\n\r\n")
 
 
@@ -155,10 +147,10 @@ async def attack(name: str, stranger: Stranger) -> None:
 
     async def connect() -> None:
         with suppress(OSError, EOFError, TimeoutError):
-            async with stranger.connected() as (reader, writer):
+            async with stranger.connected() as writer:
                 with suppress(OSError, EOFError, TimeoutError):
                     async with asyncio.timeout(end - time.monotonic()):
-                        await one(stranger, reader, writer)
+                        await one(stranger, writer)
                 await asyncio.sleep(end - time.monotonic())
 
     await asyncio.gather(*(connect() for _ in range(stranger.times(count))))
