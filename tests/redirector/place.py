@@ -52,9 +52,11 @@ class Place:
         unset = dict.fromkeys(map(str.upper, Settings.model_fields))
         environment = {**unset, "DATA_DIR": str(self.data), **self.environment}
         umask = os.umask(0o077)
-        with ThreadPoolExecutor(1) as thread:
-            done = thread.submit(CliRunner().invoke, app, arguments, env=environment).result()
-        os.umask(umask)
+        try:
+            with ThreadPoolExecutor(1) as thread:
+                done = thread.submit(CliRunner().invoke, app, arguments, env=environment).result()
+        finally:
+            os.umask(umask)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         return done.exit_code, done.output

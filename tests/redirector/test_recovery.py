@@ -29,10 +29,10 @@ Process = subprocess.Popen[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DataDirectory:
     """A data directory with Redis in it, whose database has one campaign, `news1`."""
 
-    directory: Path
+    path: Path
     redis: RedisServer
     database: Database
     event: Event
@@ -41,13 +41,13 @@ class Place:
 
     def permit(self, mode: int) -> None:
         """Gives the database's files this mode."""
-        for file in self.directory.glob("waymark.db*"):
+        for file in self.path.glob("waymark.db*"):
             file.chmod(mode)
 
     def launched(self, module: str, **settings: str) -> AbstractContextManager[Process]:
         """A process that permissions bind, though its user be root."""
         environment = {
-            "DATA_DIR": str(self.directory),
+            "DATA_DIR": str(self.path),
             "DATABASE_TIMEOUT": "0.5",
             "FLUSH_INTERVAL": "1",
             **settings,
@@ -68,7 +68,7 @@ class Place:
 
 
 @pytest.fixture
-async def place(short_dir: Path) -> AsyncIterator[Place]:
+async def data_directory(short_dir: Path) -> AsyncIterator[DataDirectory]:
     """All of it in `short_dir`; a flusher has run here before."""
     redis = RedisServer(short_dir)
     redis.start()
@@ -79,7 +79,7 @@ async def place(short_dir: Path) -> AsyncIterator[Place]:
         campaign = await campaigns.create(connection, event.id, code="news1", description="News")
         token = await tokens.create(connection, event.organizer_id)
         await heartbeat.beat(connection, redis_reachable=True, interval=1)
-    yield Place(short_dir, redis, database, event, campaign.id, token)
+    yield DataDirectory(short_dir, redis, database, event, campaign.id, token)
     await database.close()
     redis.stop()
 
@@ -92,19 +92,22 @@ def logged(process: Process, text: str) -> None:
 
 
 @pytest.mark.parametrize("interval", ["0.2", "3600"])
-async def test_the_flusher_goes_on_when_it_may_write_again(place: Place, interval: str) -> None:
+async def test_the_flusher_goes_on_when_it_may_write_again(
+    data_directory: DataDirectory, interval: str
+) -> None:
     """Within seconds, however rarely it flushes; the log says once each that SQL is away and back.
 
-    All that it has open was opened read-only, and so is the index of the WAL that they share."""
-    place.five_clicks()
-    place.permit(0o400)
-    with place.launched("redirector.flusher", FLUSH_INTERVAL=interval) as flusher:
+    All that it has open was opened read-only, and so is the index of the WAL that they share.
+    """
+    data_directory.five_clicks()
+    data_directory.permit(0o400)
+    with data_directory.launched("redirector.flusher", FLUSH_INTERVAL=interval) as flusher:
         logged(flusher, "SQL is away (attempt to write a readonly database)")
-        assert await place.clicks() == 0
-        place.permit(0o600)
+        assert await data_directory.clicks() == 0
+        data_directory.permit(0o600)
 
         async def is_counted() -> bool:
-            return await place.clicks() == 5
+            return await data_directory.clicks() == 5
 
         await until(is_counted)
         flusher.send_signal(signal.SIGTERM)
@@ -114,15 +117,15 @@ async def test_the_flusher_goes_on_when_it_may_write_again(place: Place, interva
     assert log.count("SQL is back") == 1
 
 
-async def test_health_tells_of_writing(place: Place) -> None:
+async def test_health_tells_of_writing(data_directory: DataDirectory) -> None:
     """Both services say in words that clicks wait and why, links go on, and all is well again."""
     ports = {"redirector": free_port(), "api": free_port()}
     settings = {"REDIRECTOR_PORT": str(ports["redirector"]), "API_PORT": str(ports["api"])}
-    place.permit(0o400)
+    data_directory.permit(0o400)
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(httpx.AsyncClient(verify=False))
         for module in ("redirector.flusher", *ports):
-            stack.enter_context(place.launched(module, **settings))
+            stack.enter_context(data_directory.launched(module, **settings))
 
         async def said(service: str) -> dict[str, str]:
             try:
@@ -148,48 +151,50 @@ async def test_health_tells_of_writing(place: Place) -> None:
         posted = await client.post(
             f"http://127.0.0.1:{ports['api']}{path}",
             json={"description": "Flyer"},
-            headers={"Authorization": f"Token {place.token}"},
+            headers={"Authorization": f"Token {data_directory.token}"},
         )
         assert posted.status_code == 503
-        place.permit(0o600)
+        data_directory.permit(0o600)
         await until(lambda: both("ok"), every=0.2)
         assert (await said("redirector"))["reason"] is None
 
         async def is_counted() -> bool:
-            return await place.clicks() == 1
+            return await data_directory.clicks() == 1
 
         await until(is_counted)
 
 
-async def test_a_flusher_that_waits_for_its_database_ends_when_it_is_told(place: Place) -> None:
+async def test_a_flusher_that_waits_for_its_database_ends_when_it_is_told(
+    data_directory: DataDirectory,
+) -> None:
     """It need not have been able to do anything."""
-    place.permit(0)
-    with place.launched("redirector.flusher") as flusher:
+    data_directory.permit(0)
+    with data_directory.launched("redirector.flusher") as flusher:
         logged(flusher, "waiting for the database")
         flusher.send_signal(signal.SIGTERM)
         finished(flusher)
     assert flusher.returncode == 0
-    place.permit(0o600)
+    data_directory.permit(0o600)
 
 
-async def test_a_flusher_that_moves_nothing_says_nothing(place: Place) -> None:
+async def test_a_flusher_that_moves_nothing_says_nothing(data_directory: DataDirectory) -> None:
     """Though a report of its own would fit: on a disk that is nearly full, say."""
-    file = place.directory / "waymark.db"
+    file = data_directory.path / "waymark.db"
     await execute(file, "ALTER TABLE click_hours RENAME TO away")
-    place.five_clicks()
+    data_directory.five_clicks()
     watch = FlusherWatch()
 
     async def is_silent() -> bool:
-        await watch.look(place.database)
+        await watch.look(data_directory.database)
         return (watch.trouble or "").startswith("The flusher has reported nothing")
 
-    with place.launched("redirector.flusher") as flusher:
+    with data_directory.launched("redirector.flusher") as flusher:
         logged(flusher, "SQL is away (no such table")
         await until(is_silent)
         await execute(file, "ALTER TABLE away RENAME TO click_hours")
 
         async def is_well() -> bool:
-            return not await is_silent() and await place.clicks() == 5
+            return not await is_silent() and await data_directory.clicks() == 5
 
         await until(is_well)
         flusher.send_signal(signal.SIGTERM)
