@@ -144,18 +144,33 @@ def _parse_form(content: bytes, codec: str) -> Mapping[str, Any]:
     return dict(pairs)
 
 
+class _MultiPartParser(MultiPartParser):
+    """Starlette's, which leaves the last part out of a body that is cut off, and says nothing."""
+
+    def __init__(self, headers: Headers, content: bytes) -> None:
+        super().__init__(
+            headers, self._once(content), max_files=_MAX_FORM_FIELDS, max_fields=_MAX_FORM_FIELDS
+        )
+        self._ended = False
+
+    def on_end(self) -> None:
+        """The boundary came that ends a body (RFC 2046, section 5.1.1)."""
+        self._ended = True
+
+    async def _once(self, content: bytes) -> AsyncGenerator[bytes, None]:
+        yield content
+        # Here, so that the parser closes the files that it has open.
+        if not self._ended:
+            raise MultiPartException("the last boundary is missing")
+
+
 async def _parse_multipart(content: bytes, boundary: bytes, codec: str) -> Mapping[str, Any]:
     if not _BOUNDARY.fullmatch(boundary):
         raise ApiError.malformed("Multipart form parse error - the boundary is missing or wrong")
     # The parser takes what does not fit a charset for Latin-1, and any codec that Python has. So it
     # is told Latin-1, which keeps every byte.
     content_type = f'{MULTIPART}; boundary="{boundary.decode("ascii")}"; charset=latin-1'
-    parser = MultiPartParser(
-        Headers({"Content-Type": content_type}),
-        _once(content),
-        max_files=_MAX_FORM_FIELDS,
-        max_fields=_MAX_FORM_FIELDS,
-    )
+    parser = _MultiPartParser(Headers({"Content-Type": content_type}), content)
     try:
         form = await parser.parse()
         await form.close()
@@ -168,7 +183,3 @@ async def _parse_multipart(content: bytes, boundary: bytes, codec: str) -> Mappi
         raise ApiError.malformed(f"Multipart form parse error - {error.message}") from None
     except UnicodeDecodeError as error:
         raise ApiError.malformed(f"Multipart form parse error - {error}") from None
-
-
-async def _once(content: bytes) -> AsyncGenerator[bytes, None]:
-    yield content

@@ -169,6 +169,22 @@ WRONG = {
         400,
         _malformed("Multipart form parse error - …"),
     ),
+    **{
+        f"multipart, cut off: {name}": Wrong(
+            MULTIPART,
+            content,
+            400,
+            _malformed("Multipart form parse error - the last boundary is missing"),
+        )
+        for name, content in {
+            "before the last boundary": _part("name", b"a") + _part("internal_name", b"b"),
+            "in the last boundary": _part("name", b"a") + b"--b-",
+            "in a value": (_part("name", b"a") + _part("internal_name", b"b"))[:-3],
+            "in a head": _part("name", b"a") + b"--b\r\nContent-Dispo",
+            "in a file": _part("name", b"a") + _part("f", b"b", '; filename="a.txt"'),
+            "after the first boundary": b"--b\r\n",
+        }.items()
+    },
     "multipart, a part without a name": Wrong(
         MULTIPART, b"--b\r\n\r\na\r\n--b--\r\n", 400, _malformed("Multipart form parse error - …")
     ),
@@ -261,6 +277,44 @@ async def test_a_body_over_1_mib_is_413(shop: Shop, content_type: str, chunked: 
         )
     assert response.status_code == 413
     assert response.json() == {"detail": "The body is larger than 1048576 bytes."}
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 1000", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("half", [True, False], ids=["half-closed", "closed"])
+@pytest.mark.parametrize(
+    ("content_type", "content"),
+    [
+        (JSON, b'{"internal_name": "cut"}'),
+        (FORM, b"internal_name=cut"),
+        (MULTIPART, _part("internal_name", b"cut") + b"--b--\r\n"),
+    ],
+    ids=["JSON", "form", "multipart"],
+)
+async def test_a_body_that_ends_early_writes_nothing(
+    shop: Shop, content_type: str, content: bytes, half: bool, length: str
+) -> None:
+    """What came reads like a whole body, but more was announced, and the client leaves."""
+    made = await shop.category(internal_name="whole")
+    host, port = shop.served.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    chunked = length.endswith("chunked")
+    head = (
+        f"PATCH {shop.path}categories/{made['id']}/ HTTP/1.1\r\nHost: x\r\n"
+        f"Authorization: Token {shop.organizer.full}\r\n"
+        f"Content-Type: {content_type}\r\n{length}\r\n\r\n"
+    )
+    with shop.served.unchanged():
+        writer.write(
+            head.encode() + (b"%x\r\n%b\r\n" % (len(content), content) if chunked else content)
+        )
+        await writer.drain()
+        if half:
+            writer.write_eof()
+            answer = await asyncio.wait_for(reader.read(), 10)
+            assert not answer.startswith(b"HTTP/1.1 2")
+        writer.close()
+        # Behind it in the queue of the one who writes.
+        assert (await shop.client.patch(f"categories/{made['id']}/")).json() == made
 
 
 async def test_an_endless_body_is_cut(shop: Shop) -> None:
