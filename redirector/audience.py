@@ -11,7 +11,10 @@ _SPECULATIVE: Final = re.compile(r"prefetch|prerender|preview", re.IGNORECASE)
 # Chromium's and Firefox's of today, Safari's, Facebook's and older ones.
 _PURPOSE_HEADERS: Final = ("sec-purpose", "purpose", "x-purpose", "x-moz")
 
-AUDIENCE_HEADERS: Final = ("user-agent", *_PURPOSE_HEADERS, "sec-fetch-dest", "sec-fetch-user")
+AUDIENCE_HEADERS: Final = (
+    *("user-agent", *_PURPOSE_HEADERS),
+    *("sec-fetch-dest", "sec-fetch-mode", "sec-fetch-user"),
+)
 """What the verdict depends on."""
 
 
@@ -39,4 +42,9 @@ def _is_embedded(told: Mapping[str, str]) -> bool:
     Whoever clicks a link in a frame is a person. An empty field says nothing.
     """
     destination = told.get("sec-fetch-dest", "").strip().lower()
-    return destination not in {"", "document"} and told.get("sec-fetch-user", "").strip() != "?1"
+    if destination in {"", "document"} or told.get("sec-fetch-user", "").strip() == "?1":
+        return False
+    # A navigation that a service worker passes on has this destination, a frame's too, which counts
+    # as a person's rather than lose those. A page's own fetch() can't have the mode (WHATWG Fetch,
+    # the constructor of `Request`).
+    return destination != "empty" or told.get("sec-fetch-mode", "").strip().lower() != "navigate"

@@ -48,6 +48,25 @@ CASES = {
         Audience.EMBEDDED,
     ),
     "fetch()": ({"sec-fetch-dest": "empty"}, Audience.EMBEDDED),
+    "fetch(), its mode told": (
+        {"sec-fetch-dest": "empty", "sec-fetch-mode": "no-cors"},
+        Audience.EMBEDDED,
+    ),
+    "navigation that a service worker passes on": (
+        {"sec-fetch-dest": "empty", "sec-fetch-mode": "navigate", "user-agent": BROWSER},
+        Audience.HUMAN,
+    ),
+    "crawler's, passed on by a service worker": (
+        {"user-agent": "Googlebot/2.1", "sec-fetch-dest": "empty", "sec-fetch-mode": "navigate"},
+        Audience.BOT,
+    ),
+    **{
+        f"{frame}, not clicked": (
+            {"sec-fetch-dest": frame, "sec-fetch-mode": "navigate"},
+            Audience.EMBEDDED,
+        )
+        for frame in ("frame", "embed", "object", "fencedframe")
+    },
     "a destination to come": ({"sec-fetch-dest": "hologram"}, Audience.EMBEDDED),
     "crawler that embeds": (
         {"user-agent": "Googlebot/2.1", "sec-fetch-dest": "image"},

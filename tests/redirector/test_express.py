@@ -116,7 +116,7 @@ NAMES = st.one_of(
     st.sampled_from(
         [
             *(b"Connection", b"connection", b"User-Agent", b"Sec-Purpose", b"X-Moz", b"Upgrade"),
-            *(b"Sec-Fetch-Dest", b"Sec-Fetch-User", b"X-Purpose"),
+            *(b"Sec-Fetch-Dest", b"Sec-Fetch-Mode", b"Sec-Fetch-User", b"X-Purpose"),
             *(b"Content-Length", b"Transfer-Encoding", b"Expect", b"Proxy-Connection", b"TE"),
         ]
     ),
@@ -126,7 +126,7 @@ VALUES = st.one_of(
     st.sampled_from(
         [
             *(b"keep-alive", b"Keep-Alive", b"close", b"keep-alive, close", b"keep-alive close"),
-            *(b"document", b"image", b"?1", b"preview"),
+            *(b"document", b"image", b"empty", b"navigate", b"?1", b"preview"),
             *(b"prefetch", b"Googlebot/2.1", b"0", b"100-continue", b"chunked", b"websocket"),
         ]
     ),

@@ -124,6 +124,10 @@ FAST = {
     "curl": express(get(b"Host: x", b"User-Agent: curl/8.5.0", b"Accept: */*")),
     "image in a page": express(get(FIREFOX, b"Sec-Fetch-Dest: image")),
     "frame that was clicked": express(get(b"Sec-Fetch-User: ?1", b"Sec-Fetch-Dest: iframe")),
+    "passed on by a service worker": express(
+        get(b"Sec-Fetch-Dest: empty", b"Sec-Fetch-Mode: navigate")
+    ),
+    "fetch()": express(get(b"Sec-Fetch-Dest: empty", b"Sec-Fetch-Mode: cors")),
     "document, then image": express(get(b"Sec-Fetch-Dest: document", b"Sec-Fetch-Dest: image")),
     "another purpose": express(get(*BROWSER, b"Purpose: navigate")),
     "query that ends in a dot": express(request(NEWS + b"?a=b.")),

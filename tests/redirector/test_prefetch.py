@@ -47,6 +47,16 @@ EMBEDDED = (
     f'<script>fetch("{LINK}", {{mode: "no-cors"}}).catch(() => 0)</script>'
 )
 
+LEADING = f'<script>location.href = "{LINK}"</script>'
+WORKER = """
+    self.addEventListener("activate", event => event.waitUntil(clients.claim()))
+    self.addEventListener("fetch", event => event.respondWith(fetch(event.request)))
+"""
+REGISTRATION = """<script>
+    navigator.serviceWorker.register("/worker.js")
+    navigator.serviceWorker.addEventListener("controllerchange", () => document.title = "Worker")
+</script>"""
+
 
 @dataclass(frozen=True, slots=True)
 class Newsletter:
@@ -63,12 +73,18 @@ class Newsletter:
 
 async def newsletter_page(request: Request) -> Response:
     """The page: what its head holds, the query names."""
-    head = {**HEADS, "embedded": EMBEDDED}[request.query_params["head"]]
+    others = {"embedded": EMBEDDED, "worker": REGISTRATION, "led on": LEADING}
+    head = {**HEADS, **others}[request.query_params["head"]]
     return HTMLResponse(
         f"<!doctype html><title>Newsletter</title>{head}"
         f'<a href="{LINK}" style="display:block;font-size:40px">Tickets</a>',
         headers={"Cache-Control": "no-store"},
     )
+
+
+async def worker(request: Request) -> Response:
+    """A service worker that passes everything on."""
+    return Response(WORKER, media_type="text/javascript")
 
 
 async def shop_page(request: Request) -> Response:
@@ -84,6 +100,7 @@ async def newsletter(
     shop_app = Starlette(routes=[Route("/{path:path}", shop_page)])
     app = create_app(settings.model_copy(update={"redis_url": redis.url, "commit_timeout": 30}))
     app.router.routes.insert(0, Route("/newsletter", newsletter_page))
+    app.router.routes.insert(0, Route("/worker.js", worker))
     async with AsyncExitStack() as stack:
         shop = await stack.enter_async_context(serving(shop_app))
         async with database.write() as connection:
@@ -134,3 +151,36 @@ async def test_a_page_that_embeds_the_link_is_counted_apart(
         await page.set_content(f'<iframe src="{framed}" width="600" height="300"></iframe>')
         await page.frame_locator("iframe").locator("a").click()
         await until(lambda: newsletter.clicks() == {"embedded": 3, "human": 1})
+
+
+async def under_a_worker(page: Page, newsletter: Newsletter) -> None:
+    """From here on a service worker passes on what the browser asks the host for."""
+    await page.goto(f"{newsletter.origin}/newsletter?head=worker")
+    await page.wait_for_function("document.title === 'Worker'")
+
+
+@pytest.mark.parametrize("head", HEADS)
+async def test_a_click_under_a_service_worker(
+    chromium: Chromium, newsletter: Newsletter, head: str
+) -> None:
+    """A navigation that it passes on has the destination of a fetch(), and is a person's."""
+    async with chromium.page() as page:
+        await under_a_worker(page, newsletter)
+        await page.goto(f"{newsletter.origin}/newsletter?head={head}")
+        await press(page, newsletter, speculates=head != "nothing")
+        await page.wait_for_url(f"{newsletter.shop}/**")
+        clicks = newsletter.clicks()
+        assert clicks.pop("human") == 1
+        assert clicks.keys() == (set() if head == "nothing" else {"prefetch"})
+
+
+async def test_a_script_under_a_service_worker(chromium: Chromium, newsletter: Newsletter) -> None:
+    """Whom a script leads on by `location.href` is a person; images and fetch() are none."""
+    async with chromium.page() as page:
+        await under_a_worker(page, newsletter)
+        await page.goto(f"{newsletter.origin}/newsletter?head=embedded")
+        # The frame is asked for as the page itself would be.
+        await until(lambda: newsletter.clicks() == {"embedded": 2, "human": 1})
+        await page.goto(f"{newsletter.origin}/newsletter?head=led+on")
+        await page.wait_for_url(f"{newsletter.shop}/**")
+        assert newsletter.clicks() == {"embedded": 2, "human": 2}
