@@ -66,7 +66,7 @@ def field(campaign_id: int, hour: Hour, audience: Audience) -> Field:
 
 
 def campaigns_of(fields: Iterable[Field]) -> set[int]:
-    """The campaigns that these fields count clicks of; a field that means nothing counts for none."""
+    """The campaigns that these fields count clicks of; one that means nothing counts for none."""
     ids = (name.partition(":")[0] for name in fields)
     return {int(id) for id in ids if id.isdecimal()}
 
