@@ -82,6 +82,46 @@ CORRECTIONS: Final = (
         crawlers=("Summaly/5.1.0 (+https://github.com/misskey-dev/summaly)",),
     ),
     Correction(
+        r"; Bot$",
+        "Pleroma's, Akkoma's and Betula's servers make a link's preview",
+        crawlers=(
+            "Pleroma 2.6.0; https://social.example <admin@social.example>; Bot",
+            "Akkoma 3.10.4-0-gebfb617; https://social.example <admin@social.example>; Bot",
+            "Betula; links.example; Bot",
+        ),
+    ),
+    Correction(
+        r"^(?:Pleroma|Akkoma) [^;]+; https?://",
+        "Pleroma's and Akkoma's servers look whether a link is a post",
+        crawlers=(
+            "Pleroma 2.5.0; https://social.example <admin@social.example>",
+            "Akkoma 3.13.2; https://social.example <admin@social.example>",
+        ),
+    ),
+    Correction(
+        r"^Misskey/",
+        "Misskey's servers, and those of what descends from it, look whether a link is a post",
+        crawlers=("Misskey/13.14.2 (https://social.example)",),
+    ),
+    Correction(
+        r"^Iceshrimp(?:\.NET)?/",
+        "Iceshrimp's servers look whether a link is a post",
+        crawlers=(
+            "Iceshrimp/2023.12.9 (https://social.example)",
+            "Iceshrimp.NET/2025.1-beta5 (+https://social.example/)",
+        ),
+    ),
+    Correction(
+        r"Google-Adwords-DisplayAds",
+        "Google looks where an advertisement leads",
+        crawlers=(
+            (
+                "Mozilla/5.0 (en-us) AppleWebKit/537.36(KHTML, like Gecko; "
+                "Google-Adwords-DisplayAds-WebRender;) Chrome/90.0.4430.97Safari/537.36"
+            ),
+        ),
+    ),
+    Correction(
         r"ZulipURLPreview/",
         "Zulip's servers make a link's preview",
         crawlers=("Mozilla/5.0 (compatible; ZulipURLPreview/9.0; +https://chat.example)",),
@@ -110,6 +150,30 @@ CORRECTIONS: Final = (
         crawlers=("Mozilla/5.0 (compatible; RankSonicSiteAuditor/1.0)",),
         people=(
             f"{_DESKTOP}Chrome/126.0.6478.114 Electron/31.1.0 Safari/537.36 Sonic Slack_SSB/4.39",
+        ),
+    ),
+    Correction(
+        r"Sogou(?!MSE|MobileBrowser)",
+        "Sogou has a browser, too",
+        replaces="Sogou",
+        crawlers=("Sogou web spider/4.0(+http://www.sogou.com/docs/help/webmasters.htm#07)",),
+        people=(
+            (
+                "Mozilla/5.0 (Linux; Android 6.0.1; SM-A9100; Build/MMB29M; wv) AppleWebKit/537.36 "
+                "(KHTML, like Gecko) Chrome/46.0.2490.92 Mobile Safari/537.36 "
+                "SogouMSE,SogouMobileBrowser/5.8.32"
+            ),
+            f"{_PHONE}Safari/604.1 SogouMSE,SogouMobileBrowser/5.22.8",
+            f"{_PHONE}SogouMobileBrowser/5.11.10",
+        ),
+    ),
+    _in_app(
+        "Mastodon",
+        "Mastodon's app",
+        "http.rb/2.2.2 (Mastodon/1.5.1; +https://social.example/)",
+        (
+            "Mozilla/5.0 (Linux; Android 13; Pixel 7) AppleWebKit/537.36 (KHTML, like Gecko) "
+            "Chrome/120.0.0.0 Mobile Safari/537.36 Mastodon/4.0"
         ),
     ),
     _in_app(
