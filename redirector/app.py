@@ -76,9 +76,11 @@ def create_app(settings: Settings) -> Starlette:
             RedisClient.of(settings), database, settings.spool_dir, settings.commit_timeout
         )
         adopter = Adopter(RedisClient.of(settings), database, settings.spool_dir)
-        rules = Rules(settings.shop_url, settings.forward_query, settings.public_origin)
         not_found_url = location_of(settings.not_found_url) if settings.not_found_url else None
-        shopless = ShoplessEvents(database) if settings.shop_url == DEFAULT_SHOP_URL else None
+        origin = settings.public_origin
+        rules = Rules(settings.shop_url, settings.forward_query, origin)
+        has_shops = settings.shop_url != DEFAULT_SHOP_URL
+        shopless = None if has_shops else ShoplessEvents(database, origin)
         flusher = FlusherWatch()
         app.state.service = Service(links, recorder, flusher, rules, not_found_url, shopless)
         await recorder.start()

@@ -138,14 +138,14 @@ def destination_of(link: Link, rules: Rules) -> Destination:
 
 
 def _target_of(link: Link, rules: Rules) -> str:
-    """The first of a link's targets that is not the link itself, which would lead in circles.
+    """The first of a link's targets that is no tracking link of this server: a visit would count
+    twice, or be led in circles.
 
-    No such target is accepted any more; what is stored may be older, or `PUBLIC_URL` newer.
+    No such target is accepted any more; what is stored may be older, or `PUBLIC_URL` newer, or the
+    operator's command was not told the redirector's settings.
     """
-    shop = shop_of(link.shop_url, rules.shop_url, link.organizer, link.event)
-    itself = (link.organizer, link.event, link.code)
-    for target in (link.external_target, shop):
-        own = own_link(target, rules.public_origin)
-        if target and (own is None or (own.organizer, own.event, own.code) != itself):
+    shop_of_all = shop_of("", rules.shop_url, link.organizer, link.event)
+    for target in (link.external_target, link.shop_url, shop_of_all):
+        if target and own_link(target, rules.public_origin) is None:
             return target
     return f"/{link.organizer}/{link.event}/"

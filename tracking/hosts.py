@@ -14,7 +14,12 @@ _MAX_LABEL = 63
 # Directions of characters that make a whole name subject to the bidi rule (RFC 5893, 1.4).
 _RTL = {"R", "AL", "AN"}
 _JOINERS = "\u200c\u200d"
-_LOOPBACK = re.compile(r"localhost|127\..*|\[::1\]")
+# Names that are (RFC 6761, 6.3; Debian's and Red Hat's /etc/hosts), and addresses: who connects to
+# 0.0.0.0 or [::] comes to the machine itself, too.
+_LOOPBACK = re.compile(
+    r"(?:.*\.)?localhost|localhost\.localdomain|ip6-localhost|ip6-loopback"
+    r"|127\..*|0\.0\.0\.0|\[::1?\]"
+)
 
 
 def ascii_host(host: str) -> str:
@@ -50,14 +55,16 @@ def ascii_host(host: str) -> str:
 def canonical_host(host: str) -> str:
     """What two spellings of one host have in common: its ASCII form, small, without a last dot.
 
-    The names and addresses of the loopback interface are one host.
+    The names and addresses of the loopback interface are one host, an IPv4 address in IPv6 is that
+    (RFC 4291, 2.5.5.2).
 
     Raises:
         ValueError: as `ascii_host`.
     """
     canonical = ascii_host(host).lower().removesuffix(".")
     if canonical.startswith("["):
-        canonical = f"[{IPv6Address(canonical[1:-1]).compressed}]"
+        address = IPv6Address(canonical[1:-1])
+        canonical = str(address.ipv4_mapped or f"[{address.compressed}]")
     elif canonical[-1].isdigit() or "0x" in canonical:
         try:  # 127.1, 0x7f.1 and 2130706433 are 127.0.0.1, for browsers too
             canonical = socket.inet_ntoa(socket.inet_aton(canonical))

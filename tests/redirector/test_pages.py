@@ -167,6 +167,24 @@ async def test_no_page_where_there_are_shops(
         assert (await client.get("/acme/summer/")).status_code == 404
 
 
+async def test_shops_that_are_links_lead_to_a_page(
+    settings: Settings, redis: RedisServer, events: None, database: Database
+) -> None:
+    """Two events, each other's link for a shop: the visitor comes to a page, and counts once."""
+    origin = "https://links.example"
+    async with database.write() as connection:
+        for event, shop in (("summer", "winter/c/news2"), ("winter", "summer/c/news1")):
+            await ensure_event(connection, "acme", event, f"{origin}/acme/{shop}/")
+    async with redirector(settings, redis, public_url=origin) as client:
+        for event, code in (("summer", "news1"), ("winter", "news2")):
+            answer = await client.get(f"/acme/{event}/c/{code}/")
+            assert (answer.status_code, answer.headers["location"]) == (302, f"/acme/{event}/")
+            page = await client.get(answer.headers["location"])
+            assert page.status_code == 200
+            check_page(page)
+    assert sum(counted(redis).values()) == 2
+
+
 async def test_a_name_in_another_language(
     settings: Settings, database: Database, redis: RedisServer
 ) -> None:

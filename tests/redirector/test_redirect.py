@@ -141,7 +141,15 @@ CIRCLES = {
         "https://shop.example/",
     ),
     "target and shop": (replace(LINK, external_target=ITSELF, shop_url=ITSELF), "/acme/summer/"),
-    "another link": (replace(LINK, external_target=f"{ITSELF}2"), f"{ITSELF}2"),
+    "another link": (replace(LINK, external_target=f"{ITSELF}2"), "/acme/summer/"),
+    "another event's link for a shop": (
+        replace(LINK, external_target="", shop_url="https://links.example/acme/winter/c/x/"),
+        "/acme/summer/",
+    ),
+    "another link, with a shop": (
+        replace(LINK, external_target=f"{ITSELF}2", shop_url="https://shop.example/"),
+        "https://shop.example/",
+    ),
     "another server's": (
         replace(LINK, external_target="https://else.example/acme/summer/c/news1/"),
         "https://else.example/acme/summer/c/news1/",
@@ -149,9 +157,16 @@ CIRCLES = {
 }
 
 
+def test_the_shop_of_all_stands_in_for_one_that_is_a_link() -> None:
+    """The page without a shop is for events that have none."""
+    rules = replace(RULES, shop_url="https://tickets.example/{organizer}/{event}")
+    link = replace(LINK, external_target=ITSELF, shop_url=ITSELF)
+    assert decide(REQUEST, link, rules) == Redirect("https://tickets.example/acme/summer", HUMAN)
+
+
 @pytest.mark.parametrize(("link", "location"), CIRCLES.values(), ids=CIRCLES)
-def test_no_link_leads_to_itself(link: Link, location: str) -> None:
-    """One that was stored before that was refused leads where its event's tickets are."""
+def test_no_link_leads_to_a_link(link: Link, location: str) -> None:
+    """One that was stored all the same leads where its event's tickets are."""
     assert decide(REQUEST, link, RULES) == Redirect(location, HUMAN)
 
 

@@ -158,6 +158,18 @@ OWN = {
     "a port, another scheme": (PORT, "https://127.0.0.1:8000/acme/summer/c/news1/"),
     "localhost": (PORT, "http://localhost:8000/acme/summer/c/news1/"),
     "IPv6's loopback": (PORT, "http://[0:0:0:0:0:0:0:1]:8000/acme/summer/c/news1/"),
+    **{
+        f"{host} for loopback": (PORT, f"http://{host}:8000/acme/summer/c/news1/")
+        for host in (
+            *("0.0.0.0", "0", "[::]", "[0::0.0.0.0]", "[::ffff:127.0.0.1]", "[::FFFF:7f00:2]"),
+            *("[::ffff:0.0.0.0]", "foo.localhost", "a.b.LocalHost.", "localhost.localdomain"),
+            *("ip6-localhost", "ip6-loopback"),
+        )
+    },
+    "an IPv4 address in IPv6": (
+        "http://192.0.2.1",
+        "http://[::ffff:192.0.2.1]/acme/summer/c/news1/",
+    ),
     "a number for an address": (PORT, "http://0x7f.1:8000/acme/summer/c/news1/"),
     "IPv6": ("http://[2001:db8::1]", "http://[2001:DB8:0::1]:80/acme/summer/c/news1/"),
 }
@@ -182,6 +194,8 @@ OTHERS = {
     "the link as a fragment": "https://links.example/#/acme/summer/c/news1/",
     "a path before": "https://links.example/x/acme/summer/c/news1/",
     "dots out of it": "https://links.example/acme/summer/c/news1/..",
+    "a name that begins like loopback's": "http://localhost.example/acme/summer/c/news1/",
+    "a name that ends nearly like it": "http://notlocalhost/acme/summer/c/news1/",
     "no host there is": "https://ü..example/acme/summer/c/news1/",
     "half an address": "https://[::1/acme/summer/c/news1/",
 }
