@@ -20,6 +20,7 @@ from redirector.links import KnownLink, Links
 from redirector.prepared_redirect import VERSION
 from redirector.recorder import Recorder
 from redirector.redirect import Rules
+from serving.connection import HOST
 from tracking.campaigns import Link
 from tracking.clicks import Audience
 from tracking.links import parse_path
@@ -33,6 +34,7 @@ STATE_KEY = "express"
 # Bytes of a request line, and of the head behind it. Browsers' heads have 500 to 2,000; the memory
 # that heads take is bounded by it.
 _LONGEST: Final = 8192
+_LONGEST_LINE: Final = _LONGEST - len("\r\n")
 _REMEMBERED_HEADS: Final = 1024
 
 # Stricter than HTTP: no spaces but one after the colon and those inside the value. A head is
@@ -45,7 +47,8 @@ _SPECIAL_FIELD: Final = re.compile(
     r"connection(?!: ?keep-alive\r)):",
     re.IGNORECASE,
 )
-_HOST_FIELD: Final = re.compile(r"\nhost:", re.IGNORECASE)
+# Finds each; what it says, where that is a host and not nothing.
+_HOST_FIELD: Final = re.compile(rf"\nhost:(?: ?({HOST})\r)?", re.IGNORECASE)
 _TARGET: Final = re.compile(rb"GET (/[^?]*)(?:\?.*)? HTTP/1\.1")
 _AUDIENCE_FIELD: Final = re.compile(rf"\n({'|'.join(AUDIENCE_HEADERS)}): ?(.*)\r", re.IGNORECASE)
 
@@ -105,7 +108,7 @@ class Express:
             Whether `then` will be called.
         """
         line, _, head = packet.partition(b"\r\n")
-        if head not in self.audiences or len(line) > _LONGEST:
+        if head not in self.audiences or len(line) > _LONGEST_LINE:
             return False
         target = _TARGET.fullmatch(line)
         path = parse_path(target[1]) if target is not None else None
@@ -117,7 +120,7 @@ class Express:
 
     def _read_line(self, line: bytes, audience: Audience) -> tuple[int, Audience, bytes] | None:
         """`read`, for queries, for paths without their last slash, for a link's first request."""
-        if len(line) > _LONGEST or not line.endswith(VERSION):
+        if len(line) > _LONGEST_LINE or not line.endswith(VERSION):
             return None
         path, _, query = line[: -len(VERSION)].partition(b"?")
         known = self._prepared.get(path + VERSION)
@@ -163,7 +166,8 @@ def audience_of_head(head: bytes) -> Audience | None:
     text = "\n" + head.decode("latin-1")
     if _PLAIN_HEAD.fullmatch(text) is None or _SPECIAL_FIELD.search(text) is not None:
         return None
-    if len(_HOST_FIELD.findall(text)) != 1:
+    hosts = _HOST_FIELD.findall(text)
+    if len(hosts) != 1 or not hosts[0]:
         return None
     fields = _AUDIENCE_FIELD.findall(text)
     audience = audience_of((name.lower(), value) for name, value in fields)

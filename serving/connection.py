@@ -13,10 +13,17 @@ from tracking.urls import PRINTABLE
 _REQUEST_LINE: Final = re.compile(
     rb"(?P<method>[!-~]+ )(?P<target>[^ \r\n]+)(?P<version> HTTP/1\.[01]\r?\n)"
 )
-_URL: Final = re.compile(rb"[a-z]+://[^/?#]+(?P<path>/[^?]*)?(?P<query>(?:\?.*)?)", re.IGNORECASE)
+_URL: Final = re.compile(
+    rb"[a-z]+://(?P<host>[^/?#]+)(?P<path>/[^?]*)?(?P<query>(?:\?.*)?)", re.IGNORECASE
+)
 _EMPTY_LINES: Final = re.compile(rb"(?:\r\n)+")
 _HEAD_END: Final = re.compile(rb"\n\r?\n")
 _CLOSE: Final = (b"connection", b"close")
+
+HOST: Final = r"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?"
+"""A pattern of what a `Host` field may say (RFC 9110, section 7.2): nothing, too."""
+
+_HOST: Final = re.compile(HOST.encode())
 
 # The length of a body that says its end itself.
 _UNKNOWN: Final = -1
@@ -134,7 +141,7 @@ class Connection(h11.Connection):
             `NEED_DATA` when h11 must not look at it yet.
 
         Raises:
-            h11.RemoteProtocolError: too long.
+            h11.RemoteProtocolError: too long, or one of its lines is folded.
         """
         buffer, limits = self._receive_buffer._data, self._limits  # noqa: SLF001 - tested for
         empty = _EMPTY_LINES.match(buffer)
@@ -142,6 +149,7 @@ class Connection(h11.Connection):
             del buffer[: empty.end()]
         if len(buffer) > limits.request_line:
             self._check_lengths(buffer)
+        self._check_folds(buffer)
         if not buffer.isascii() and _HEAD_END.search(buffer) is not None:
             line = _REQUEST_LINE.match(buffer)
             if line is not None:
@@ -156,17 +164,28 @@ class Connection(h11.Connection):
         if len(buffer) > limits.head and _HEAD_END.search(buffer, 0, limits.head) is None:
             self._fail("head too long", 431)
 
+    def _check_folds(self, buffer: bytearray) -> None:
+        """Refuses a field that goes on in a second line (RFC 9112, section 5.2)."""
+        for fold in (b"\n ", b"\n\t"):
+            at = buffer.find(fold)
+            # Behind the head's end it belongs to a body.
+            if at >= 0 and _HEAD_END.search(buffer, 0, at + 1) is None:
+                self._fail("folded line", 400)
+
     def _check_request(self, request: h11.Request) -> None:
         """Refuses what h11 lets pass, and notes how long the body is.
 
         Raises:
-            h11.RemoteProtocolError: two framings at once (RFC 9112, section 6.1); another HTTP.
+            h11.RemoteProtocolError: two framings at once (RFC 9112, section 6.1); no host, or one
+                that is none (section 3.2); another HTTP.
         """
         names = [name for name, _ in request.headers]
         chunked, sized = b"transfer-encoding" in names, b"content-length" in names
         if not request.http_version.startswith(b"1."):
             self._fail("not HTTP/1", 505)
-        if request.http_version != b"1.0" and b"host" not in names:
+        # h11 has refused a second one.
+        host = next((value for name, value in request.headers if name == b"host"), None)
+        if (host is None and request.http_version != b"1.0") or not _is_host(host or b""):
             self._fail("no Host", 400)
         if chunked and (sized or request.http_version == b"1.0"):
             self._fail("two framings", 400)
@@ -179,14 +198,19 @@ class Connection(h11.Connection):
     def _in_origin_form(self, request: h11.Request) -> h11.Request:
         """A request whose target is a path, as it mostly is, and no URL (RFC 9112, section 3.2).
 
+        A URL's host takes the place of the one in `Host`, whatever that says (section 3.2.2).
+
         Raises:
             h11.RemoteProtocolError: it is none of the four forms.
         """
+        headers = request.headers.raw_items()
         target = request.target.partition(b"#")[0]
         if not target.startswith(b"/"):
             url = _URL.fullmatch(target)
-            if url is not None:
+            if url is not None and _is_host(url["host"]):
                 path, query = url["path"], url["query"]
+                others = [field for field in headers if field[0].lower() != b"host"]
+                headers = [(b"Host", url["host"]), *others]
                 target = (path or b"/") + query
             elif target != b"*" and request.method != b"CONNECT":
                 self._fail("no request target", 400)
@@ -194,7 +218,7 @@ class Connection(h11.Connection):
             return request
         return h11.Request(
             method=request.method,
-            headers=request.headers,
+            headers=headers,
             target=target,
             http_version=request.http_version,
         )
@@ -202,3 +226,7 @@ class Connection(h11.Connection):
     def _fail(self, reason: str, status: int) -> NoReturn:
         self._process_error(self.their_role)
         raise h11.RemoteProtocolError(reason, error_status_hint=status)
+
+
+def _is_host(value: bytes) -> bool:
+    return _HOST.fullmatch(value) is not None

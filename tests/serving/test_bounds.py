@@ -4,7 +4,10 @@ import asyncio
 from contextlib import AsyncExitStack
 
 import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
 
+from tests.serving import running
 from tests.serving.bounded import GET, LAST, POST, App, Bounded, Hasty, one, served, statuses
 from tests.serving.client import connected, connections
 from tests.waiting import until
@@ -33,6 +36,21 @@ HEADS = {
         b"GET /" + "é".encode() * 4001 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 204
     ),
     "no host": (b"GET / HTTP/1.1\r\n\r\n", 400),
+    "no host in HTTP/1.0": (b"GET / HTTP/1.0\r\n\r\n", 204),
+    "a host of nothing": (b"GET / HTTP/1.1\r\nHost: \r\n\r\n", 204),
+    "a host and a port": (b"GET / HTTP/1.1\r\nHost: t_1.example-a.:8000\r\n\r\n", 204),
+    "an IPv6 host": (b"GET / HTTP/1.1\r\nHost: [::1]:8000\r\n\r\n", 204),
+    "a host with a path": (b"GET / HTTP/1.1\r\nHost: x/y\r\n\r\n", 400),
+    "a host with a space": (b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
+    "a host with a user": (b"GET / HTTP/1.1\r\nHost: a@b\r\n\r\n", 400),
+    "a host with a word for a port": (b"GET / HTTP/1.1\r\nHost: a:b\r\n\r\n", 400),
+    "a host of other letters": ("GET / HTTP/1.1\r\nHost: ä\r\n\r\n".encode(), 400),
+    "a wrong host in HTTP/1.0": (b"GET / HTTP/1.0\r\nHost: x?y\r\n\r\n", 400),
+    "a folded line": (b"GET / HTTP/1.1\r\nHost: x\r\nX: y\r\n z\r\n\r\n", 400),
+    "a folded line behind LF": (b"GET / HTTP/1.1\nHost: x\nX: y\n\tz\n\n", 400),
+    "a space behind the first line": (b"GET / HTTP/1.1\r\n Host: x\r\n\r\n", 400),
+    "a body with spaces": (POST % 8 + b"a\r\n b\n\tc"[:8], 204),
+    "a URL with a user": (b"GET http://x@y/ HTTP/1.1\r\nHost: x\r\n\r\n", 400),
     "two hosts": (b"GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", 400),
     "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
     "any method": (b"FOO / HTTP/1.1\r\nHost: x\r\n\r\n", 204),
@@ -248,3 +266,18 @@ async def test_who_leaves_leaves_no_traceback(
                 client.transport.close()
         await until(lambda: not connections(server.server))
     assert [record.getMessage() for record in caplog.records] == []
+
+
+async def test_the_host_of_a_url_is_the_host() -> None:
+    """Whatever the field says, which comes once all the same (RFC 9112, section 3.2.2)."""
+    seen: list[list[bytes]] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append([value for name, value in scope["headers"] if name == b"host"])
+        await App()(scope, receive, send)
+
+    config = uvicorn.Config(app, http=Bounded, lifespan="off", log_config=None)
+    async with running(config) as server, connected(server) as client:
+        await client.send(b"GET http://a:1/ HTTP/1.1\r\nHost: b\r\nX: y\r\n\r\n", GET)
+        await until(lambda: client.heads() == 2)
+    assert seen == [[b"a:1"], [b"x"]]
