@@ -7,7 +7,7 @@ import typer
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from redirector import backlog, backups, counters
+from redirector import backlog, backups, counters, starting
 from redirector.backlog import Backlog
 from redirector.spool_format import SpoolError
 from redirector.survey import Survey, Waiting, survey
@@ -19,6 +19,7 @@ from tracking.process import EXIT_FAILURE, configure_logging, reported_errors
 from tracking.settings import Settings
 
 backups.add_to(app)
+starting.add_to(app)
 
 
 @app.command("spool")

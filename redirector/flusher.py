@@ -134,6 +134,8 @@ class _Service:
         self._beat_away: bool | None = None
         # Whether the last flush met an SQL that would not have it.
         self._stuck = False
+        # Why the last flush failed; "" when it did not.
+        self._failed_of = ""
 
     async def run(self) -> None:
         """Works until `stopping` is set, then flushes a last time."""
@@ -147,7 +149,12 @@ class _Service:
             async with asyncio.timeout(_LAST_FLUSH_SECONDS):
                 await self._flush_to_the_end()
         except TimeoutError:
-            logger.error("the last flush took too long: what waits in Redis stays there")  # noqa: TRY400 - no bug
+            self._failed_of = f"it took longer than {_LAST_FLUSH_SECONDS:g} s"
+        if self._failed_of:
+            logger.error(
+                "stopped; the last flush failed (%s): clicks wait in Redis, or on disk",
+                self._failed_of,
+            )
         else:
             logger.info("stopped after a last flush")
 
@@ -175,14 +182,17 @@ class _Service:
             moved = await self._flusher.flush()
         except (RedisError, OSError) as error:
             self._redis.lost(error)
+            self._failed_of = f"Redis: {error}"
             return 0
         except DatabaseUnavailableError as error:
+            self._failed_of = f"SQL: {error}"
             self._redis.found()
             self._sql.lost(error)
             self._stuck = True
             return 0
         self._redis.found()
         self._stuck = False
+        self._failed_of = ""
         if moved:
             self._sql.found()
         return moved

@@ -7,13 +7,12 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tracking import __version__, data_dir, organizers, sample, supervisor, tokens
+from tracking import __version__, data_dir, organizers, tokens
 from tracking.database import Database
 from tracking.errors import UnknownNameError
 from tracking.links import check_leads_away
@@ -228,24 +227,6 @@ def revoke_token(
 
     on_database(work)
     typer.echo(f"token {id} is revoked")
-
-
-@app.command()
-def run(
-    procfile: Annotated[Path, typer.Option(metavar="FILE", help="The processes to start.")] = Path(
-        "Procfile"
-    ),
-) -> None:
-    """Start all processes; give an empty database something to click."""
-    made = on_database(sample.ensure, make=True)
-    with reported_errors(NAME):
-        settings = Settings.load()
-        addresses = [
-            (settings.reachable_host, port)
-            for port in (settings.redirector_port, settings.api_port)
-        ]
-        status = supervisor.run(procfile, addresses, sample.greeting(settings, made))
-    raise typer.Exit(status)
 
 
 @app.command()

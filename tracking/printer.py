@@ -1,7 +1,6 @@
 """What several processes print, line by line, on one output."""
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 
 from tracking.output import Output
@@ -13,7 +12,7 @@ _COLOURS = (36, 33, 32, 35, 31, 34)
 
 
 class Printer:
-    """Puts the time and a name before each line, in a colour of the name's on a terminal."""
+    """Puts a name before each line, in a colour of the name's on a terminal."""
 
     def __init__(self, output: Output, names: Sequence[str], *, coloured: bool) -> None:
         self._output = output
@@ -22,7 +21,7 @@ class Printer:
 
     def say(self, name: str, line: str) -> None:
         """Prints one line."""
-        prefix = f"{time.strftime('%H:%M:%S')} {name:{self._width}} | "
+        prefix = f"{name:{self._width}} | "
         colour = self._colours.get(name)
         if colour is not None:
             prefix = f"\033[{colour}m{prefix}\033[0m"

@@ -92,7 +92,16 @@ def _watched(connection: socket.socket) -> Stages:
         stage, descriptors, _, _ = socket.recv_fds(connection, 1, 1)
         if not stage:
             return stages
+        # Who ended is followed by another, as often as it takes: descriptors are few.
+        for processes in stages.values():
+            _forget_ended(processes)
         stages.setdefault(stage[0], []).extend(descriptors)
+
+
+def _forget_ended(processes: list[int]) -> None:
+    for process in [process for process in processes if not _lives(process)]:
+        processes.remove(process)
+        os.close(process)
 
 
 def _stop(processes: list[int]) -> None:

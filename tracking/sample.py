@@ -1,5 +1,6 @@
 """What an empty database is given, so that there is something to click at the first start."""
 
+import math
 import shlex
 import sys
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ _CODE = "newsletter"
 _NEW_CODE = "poster"
 
 
+# The token's, by which later starts know that there was one.
+_MADE_AT_FIRST_START = "made at the first start"
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """What there is of the sample.
@@ -35,16 +40,28 @@ class Sample:
     free_code: str
 
 
-async def ensure(database: Database) -> Sample:
-    """Makes an organizer, an event, a campaign and a token, unless there is any organizer."""
+async def ensure(database: Database) -> None:
+    """Makes an organizer, an event and a campaign, unless there is any organizer."""
+    async with database.write() as connection:
+        if not await any_organizer(connection):
+            event = await ensure_event(connection, ORGANIZER, EVENT)
+            await campaigns.create(connection, event.id, code=_CODE, description="Our newsletter")
+
+
+async def introduce(database: Database) -> Sample:
+    """What to tell of the sample now, with a token where none was ever made for that.
+
+    To be called when it will be printed: it can't be read again.
+    """
     async with database.write() as connection:
         free_code = await _free_code(connection)
-        if await any_organizer(connection):
-            event = await find_event(connection, ORGANIZER, EVENT)
-            return Sample(present=event is not None, token=None, free_code=free_code)
-        event = await ensure_event(connection, ORGANIZER, EVENT)
-        await campaigns.create(connection, event.id, code=_CODE, description="Our newsletter")
-        token = await tokens.create(connection, event.organizer_id, name="made at the first start")
+        event = await find_event(connection, ORGANIZER, EVENT)
+        if event is None:
+            return Sample(present=False, token=None, free_code=free_code)
+        made = await tokens.list_(connection, event.organizer_id)
+        token = None
+        if all(each.name != _MADE_AT_FIRST_START for each in made):
+            token = await tokens.create(connection, event.organizer_id, name=_MADE_AT_FIRST_START)
         return Sample(present=True, token=token, free_code=free_code)
 
 
@@ -74,16 +91,19 @@ def _lines_to_try(links: str, api: str, settings: Settings, sample: Sample) -> l
     authorization = f'-H "Authorization: Token {sample.token or "$TOKEN"}"'
     body = f'{{"code": "{sample.free_code}", "description": "Poster in the hall"}}'
     json = f'-H "Content-Type: application/json" -d {shlex.quote(body)}'
+    wait = math.ceil(settings.flush_interval) + 1
+    search = shlex.quote(f"{campaigns_url}?code={sample.free_code}")
     lines = [f"The sample event's link: {event_links}/{_CODE}/"]
     if sample.token is None:
         lines.append("TOKEN is the one that the first start printed. This makes another:")
         lines.append(f"TOKEN=$({_command(settings)} token create {ORGANIZER})")
     lines += [
-        "Create a campaign, click its link, and read its click_count a second later:",
+        "Create a campaign, click its link, and read its click_count when that is flushed:",
         "",
-        f"curl {authorization} {json} {campaigns_url}",
-        f"curl -i {event_links}/{sample.free_code}/",
-        f"curl {authorization} {shlex.quote(f'{campaigns_url}?code={sample.free_code}')}",
+        f"curl {authorization} {json} {shlex.quote(campaigns_url)}",
+        f"curl -i {shlex.quote(f'{event_links}/{sample.free_code}/')}",
+        # All three may be pasted at once.
+        f"sleep {wait}; curl {authorization} {search}",
     ]
     return lines
 

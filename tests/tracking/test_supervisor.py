@@ -15,7 +15,8 @@ from tests.waiting import until
 from tracking.errors import WaymarkError
 from tracking.output import Output
 from tracking.printer import Printer
-from tracking.supervisor import Supervisor, read_procfile
+from tracking.procfile import read_procfile
+from tracking.supervisor import Supervisor, Works
 
 # Shells that do something at SIGTERM, as soon as their sleep is over; they say when they are ready.
 IDLE = "sh -c 'trap exit TERM; echo ready; while :; do sleep 0.05; done'"
@@ -35,14 +36,19 @@ class Run:
 
     def lines(self, name: str) -> list[str]:
         """What one process printed, or `system` said."""
-        lines = [line.split(" ", 1)[1] for line in self.log.read_text().splitlines()]
-        split = [line.split("|", 1) for line in lines]
-        return [text.removeprefix(" ") for who, text in split if who.strip() == name]
+        split = [line.split("|", 1) for line in self.log.read_text().splitlines()]
+        texts = [text.removeprefix(" ") for who, text in split if who.strip() == name]
+        # The supervisor's own lines have a date and a time.
+        return [text.split(" ", 2)[2] for text in texts] if name == "system" else texts
 
     def pid(self, name: str) -> int:
-        """The id of a process."""
-        [line] = [line for line in self.lines("system") if line.startswith(f"{name} started")]
-        return int(line.partition("pid=")[2].rstrip(")"))
+        """The id of a process; of the last one that was started by this name."""
+        return self.pids(name)[-1]
+
+    def pids(self, name: str) -> list[int]:
+        """The ids of all that were started by this name."""
+        lines = [line for line in self.lines("system") if line.startswith(f"{name} started")]
+        return [int(line.partition("pid=")[2].rstrip(")")) for line in lines]
 
     def ready(self, *names: str) -> bool:
         """Whether these have said so."""
@@ -54,13 +60,15 @@ class Run:
 
 
 @asynccontextmanager
-async def running(directory: Path, commands: Mapping[str, str]) -> AsyncIterator[Run]:
+async def running(
+    directory: Path, commands: Mapping[str, str], lasting: Mapping[str, Works] | None = None
+) -> AsyncIterator[Run]:
     """Runs it in the block; at the end it has stopped, and all it started."""
     log = directory / "log"
     with log.open("wb", buffering=0) as file:
         output = Output(file)
         printer = Printer(output, list(commands), coloured=False)
-        supervisor = Supervisor(commands, printer, STAGE_SECONDS)
+        supervisor = Supervisor(commands, printer, STAGE_SECONDS, lasting)
         run = Run(supervisor, asyncio.create_task(supervisor.run()), log)
         try:
             yield run
@@ -70,7 +78,7 @@ async def running(directory: Path, commands: Mapping[str, str]) -> AsyncIterator
             run.status.cancel()
             await asyncio.gather(run.status, return_exceptions=True)
             output.drain()
-    pids = [run.pid(name) for name in commands]
+    pids = [pid for name in commands for pid in run.pids(name)]
     assert not [pid for leader in pids for pid in sessions.members(leader)]
 
 
@@ -96,15 +104,15 @@ async def test_what_is_printed_is_passed_on(tmp_path: Path, command: str, lines:
         assert await run.status == 1
     assert run.lines("talker") == lines
     text = run.log.read_text().splitlines()
-    assert text[1 + len(lines)].endswith("talker stopped (rc=0)")
+    assert text[1 + len(lines)].endswith("talker ended by itself (status 0): stopping the others")
 
 
 # A command, and how its end is told.
 ENDINGS = {
-    "well": ("true", "rc=0"),
-    "not well": ("sh -c 'exit 3'", "rc=3"),
-    "killed": ("sh -c 'kill -9 $$'", "rc=-9"),
-    "not found": ("no-such-command", "rc=127"),
+    "well": ("true", "status 0"),
+    "not well": ("sh -c 'exit 3'", "status 3"),
+    "killed": ("sh -c 'kill -9 $$'", "killed by signal 9"),
+    "not found": ("no-such-command", "status 127"),
 }
 
 
@@ -114,9 +122,60 @@ async def test_who_ends_ends_all(tmp_path: Path, command: str, told: str) -> Non
     commands = {"redis": IDLE, "flusher": IDLE, "api": IDLE, "redirector": command}
     async with running(tmp_path, commands) as run:
         assert await run.status == 1
-    first, *others = run.stopped()
-    assert first == f"redirector stopped ({told})"
-    assert [line.split()[0] for line in others] == ["api", "flusher", "redis"]
+    assert f"redirector ended by itself ({told}): stopping the others" in run.lines("system")
+    assert [line.split()[0] for line in run.stopped()] == ["api", "flusher", "redis"]
+
+
+async def test_a_lasting_one_is_started_again(tmp_path: Path) -> None:
+    """Once it has worked, however it ends, with a longer pause each time; the others go on."""
+    works = asyncio.Event()
+
+    async def does_work() -> bool:
+        return works.is_set()
+
+    async with running(tmp_path, {"redis": IDLE, "api": IDLE}, {"redis": does_work}) as run:
+        await until(lambda: run.ready("redis", "api"))
+        works.set()
+        for life, number in ((1, signal.SIGKILL), (2, signal.SIGTERM)):
+            await until(lambda life=life: len(run.lines("redis")) == life)  # type: ignore[misc]
+            os.kill(run.pid("redis"), number)
+        await until(lambda: len(run.lines("redis")) == 3)
+        run.supervisor.stop("told")
+        assert await run.status == 0
+    told = [line for line in run.lines("system") if "by itself" in line]
+    assert told == [
+        "redis ended by itself (killed by signal 9): it is started again in 1 s",
+        "redis ended by itself (status 0): it is started again in 2 s",
+    ]
+    assert run.stopped() == ["api stopped (rc=0)", "redis stopped (rc=0)"]
+
+
+async def test_a_lasting_one_that_never_worked_ends_all(tmp_path: Path) -> None:
+    """Nothing would come of starting it again."""
+
+    async def does_not() -> bool:
+        return False
+
+    commands = {"redis": "sh -c 'exit 1'", "api": IDLE}
+    async with running(tmp_path, commands, {"redis": does_not}) as run:
+        assert await run.status == 1
+    assert "redis ended by itself (status 1): stopping the others" in run.lines("system")
+
+
+async def test_a_stop_waits_for_no_other_start(tmp_path: Path) -> None:
+    """While a lasting one is down the others stop all the same; the status says that it is."""
+
+    async def works() -> bool:
+        return True
+
+    async with running(tmp_path, {"redis": IDLE, "api": IDLE}, {"redis": works}) as run:
+        await until(lambda: run.ready("redis", "api"))
+        os.kill(run.pid("redis"), signal.SIGKILL)
+        await until(lambda: any("started again" in line for line in run.lines("system")))
+        run.supervisor.stop("told")
+        assert await run.status == 1
+    assert run.stopped() == ["api stopped (rc=0)"]
+    assert len(run.pids("redis")) == 1
 
 
 async def test_all_stop_in_the_order_of_the_datas_flow(tmp_path: Path) -> None:
@@ -163,10 +222,8 @@ async def test_names_have_colours_on_a_terminal(tmp_path: Path) -> None:
         printer.say("system", "two")
         output.drain()
     one, two = (tmp_path / "log").read_text().splitlines()
-    assert one.startswith("\033[36m")
-    assert one.endswith(" api    | \033[0mone")
-    assert two.endswith(" system | two")
-    assert "\033" not in two
+    assert one == "\033[36mapi    | \033[0mone"
+    assert two == "system | two"
 
 
 WRONG = {
