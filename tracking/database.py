@@ -103,18 +103,20 @@ class Database:
 
     @asynccontextmanager
     async def read(
-        self, at_most: float | None = LONGEST_TRANSACTION
+        self, at_most: float | None = LONGEST_TRANSACTION, *, interrupt_after: float | None = None
     ) -> AsyncIterator[AsyncConnection]:
         """A read transaction: what it sees does not change while it lasts.
 
         Args:
             at_most: seconds that it may take.
+            interrupt_after: seconds after which its queries are interrupted.
 
         Raises:
+            QueryTimeoutError: a query was interrupted.
             DatabaseUnavailableError: SQL can't be used now.
         """
         pools = await self._usable_pools()
-        async with pools.transaction(pools.readers, at_most) as connection:
+        async with pools.transaction(pools.readers, at_most, interrupt_after) as connection:
             yield connection
 
     async def look_up(self, lookup: Lookup, values: Sequence[str]) -> Sequence[tuple[Any, ...]]:

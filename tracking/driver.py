@@ -10,7 +10,8 @@ And a connection notices that its file was replaced, and keeps nobody waiting wh
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,8 @@ import aiosqlite
 _ITER_CHUNK_SIZE = 64
 # A connection that is not closed within so many seconds hangs: on a dead disk, say.
 _CLOSE_SECONDS = 1.0
+# A statement that begins while another is interrupted does not notice: so it is done again.
+_INTERRUPT_EVERY_SECONDS = 0.1
 # So many may hang at a time. Each has a thread, which ends when its disk goes on.
 MAX_HANGING = 8
 
@@ -119,6 +122,27 @@ class Connection(aiosqlite.Connection):
         if self._connection is not None:
             self._connection.interrupt()
         self._hanging.append(self.thread)
+
+    @contextmanager
+    def interrupted_after(self, seconds: float) -> Iterator[None]:
+        """Interrupts the statements that run after so many seconds, to the end of the block.
+
+        They fail with SQLite's "interrupted"; the connection stays usable.
+        """
+        loop = asyncio.get_running_loop()
+        timer: asyncio.TimerHandle
+
+        def interrupt() -> None:
+            nonlocal timer
+            if self._connection is not None:
+                self._connection.interrupt()
+            timer = loop.call_later(_INTERRUPT_EVERY_SECONDS, interrupt)
+
+        timer = loop.call_later(seconds, interrupt)
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def cursor(self) -> "Cursor":  # type: ignore[override] # aiosqlite's own is awaited
         """A cursor, without a trip."""

@@ -13,6 +13,10 @@ class DatabaseBusyError(DatabaseUnavailableError):
     """Another connection kept the database locked for longer than `DATABASE_TIMEOUT`."""
 
 
+class QueryTimeoutError(DatabaseUnavailableError):
+    """A query was interrupted: it took longer than it may. The database is well."""
+
+
 class NoDatabaseError(WaymarkError):
     """There is no database where one is needed, or the file was never Waymark's."""
 

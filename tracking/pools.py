@@ -19,8 +19,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from tracking.driver import Connection as DriverConnection
 from tracking.driver import Opener
-from tracking.errors import DatabaseBusyError, DatabaseUnavailableError
+from tracking.errors import DatabaseBusyError, DatabaseUnavailableError, QueryTimeoutError
 
 READERS = 4
 # KiB of pages that a connection keeps at most: SQLite's default; and what the rows of a flush need
@@ -64,15 +65,17 @@ class Pools:
 
     @asynccontextmanager
     async def transaction(
-        self, engine: AsyncEngine, at_most: float | None
+        self, engine: AsyncEngine, at_most: float | None, interrupt_after: float | None = None
     ) -> AsyncIterator[AsyncConnection]:
         """A transaction on a connection of this engine: committed at the end, or rolled back.
 
         Args:
-            at_most: seconds; None = as long as it takes.
+            at_most: seconds; None = as long as it takes. Longer than that means that it hangs.
+            interrupt_after: seconds after which a query is interrupted that does not hang.
 
         Raises:
             DatabaseBusyError: it stayed locked for the whole time-out.
+            QueryTimeoutError: a query was interrupted.
             DatabaseUnavailableError: SQL can't be used now.
         """
         self._users += 1
@@ -83,12 +86,12 @@ class Pools:
                     # A read ends with a rollback: that is one trip to its thread less.
                     begun = nullcontext() if engine is self.readers else connection.begin()
                     try:
-                        async with begun:
+                        async with begun, _interruption(connection, interrupt_after):
                             yield connection
                     finally:
                         if self._closed:  # nobody else would close it
                             await connection.invalidate()
-        except DatabaseBusyError:
+        except (DatabaseBusyError, QueryTimeoutError):
             raise
         except DatabaseUnavailableError:
             self.failed = True
@@ -168,6 +171,17 @@ async def _deadline(at_most: float | None) -> AsyncIterator[None]:
         raise
 
 
+@asynccontextmanager
+async def _interruption(connection: AsyncConnection, after: float | None) -> AsyncIterator[None]:
+    if after is None:
+        yield
+        return
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(driver, DriverConnection)
+    with driver.interrupted_after(after):
+        yield
+
+
 @contextmanager
 def translated_errors() -> Iterator[None]:
     """Raises the driver's operational errors as the domain's."""
@@ -180,6 +194,8 @@ def translated_errors() -> Iterator[None]:
         if type(cause).__name__ not in {"OperationalError", "DatabaseError"}:
             raise
         message = str(cause)
+        if message == "interrupted":
+            raise QueryTimeoutError("a query took too long") from error
         if "locked" in message or "busy" in message:
             raise DatabaseBusyError(message) from error
         raise DatabaseUnavailableError(message) from error
