@@ -17,6 +17,7 @@ from api.description import TITLE, describe
 from api.discovery import mount_discovery
 from api.errors import HANDLERS
 from api.events import mount_events
+from api.expensive_reads import ExpensiveReads
 from api.health import Health, health
 from api.idempotency import Idempotency
 from api.orders import mount_orders
@@ -76,6 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
             "settings": settings,
             "token_uses": token_uses,
             "response_buffers": response_buffers,
+            "expensive_reads": ExpensiveReads(database, settings.list_timeout),
             "health": own_health,
         }
         await token_uses.close()

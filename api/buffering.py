@@ -31,12 +31,7 @@ _SENT_AT_ONCE = 64 * 1024
 
 
 class ResponseBuffers:
-    """Those of one process.
-
-    Attributes:
-        filling: held by who fills one: of the few reader connections, all but one are for others,
-            whose answers are small.
-    """
+    """Those of one process."""
 
     def __init__(self, directory: Path, patience: float) -> None:
         """
@@ -44,7 +39,6 @@ class ResponseBuffers:
             directory: on a disk with room for them.
             patience: seconds to wait for others of the same token.
         """
-        self.filling = asyncio.Lock()
         self._directory = directory
         self._patience = patience
         self._places: dict[int, asyncio.Semaphore] = defaultdict(

@@ -102,4 +102,5 @@ CAMPAIGNS = Resource(
     parameters=_PARAMETERS,
     kept=frozenset({"code"}),
     conflicts=_conflicts,
+    expensive=campaigns.is_expensive,
 )

@@ -263,7 +263,11 @@ def _errors(path: str, method: str, operation: Operation) -> Iterator[tuple[str,
     elif "{id}" in path:
         yield "404", _problem("There is nothing with this id here.", _DETAIL)
     if operation.writes is None:
-        yield "400", _problem("The query holds a NUL.", _DETAIL)
+        if any("maxLength" in each.schema for each in operation.parameters):
+            told = "The query holds a NUL, or a text that is too long."
+            yield "400", _problem(told, _FIELD_ERRORS, _DETAIL)
+        else:
+            yield "400", _problem("The query holds a NUL.", _DETAIL)
     else:
         yield "400", _problem("The body can't be read, or its fields.", _FIELD_ERRORS, _DETAIL)
         yield "413", _problem(f"The body has more than {MAX_BYTES} bytes.", _DETAIL)

@@ -76,7 +76,7 @@ async def list_organizers(request: Request, token: Identified) -> Response:
         found = [await _organizer(request, transaction, token)]
         return found[window.offset : window.offset + window.limit]
 
-    return await answer_list(request, count=_one, list_=list_)
+    return await answer_list(request, token, count=_one, list_=list_)
 
 
 async def retrieve_organizer(request: Request, token: OfOrganizer) -> Response:

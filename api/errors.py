@@ -12,6 +12,7 @@ from tracking.errors import (
     DuplicateCodeError,
     KeyClaimedError,
     OrderTakenError,
+    QueryTimeoutError,
 )
 
 FieldErrors = dict[str, list[str]]
@@ -22,6 +23,9 @@ NULL_CHARACTERS = "Null characters are not allowed."
 CODE_TAKEN: FieldErrors = {"code": ["campaign with this code already exists."]}
 RETRY_AFTER = 5
 """Seconds after which asking again may help: longer than most locks, and most requests, last."""
+
+_AWAY = "The database can't be used right now. Please try again."
+_TOO_SLOW = "It took too long to read. Please ask for less."
 
 
 class ApiError(Exception):
@@ -110,8 +114,8 @@ def _worded(error: Exception) -> ApiError:
             detail = "Concurrent request with idempotency key."
             return ApiError(409, {"detail": detail}, {"Retry-After": str(RETRY_AFTER)})
         case DatabaseUnavailableError():
-            detail = "The database can't be used right now. Please try again."
-            return ApiError.unavailable(detail)
+            slow = isinstance(error, QueryTimeoutError)
+            return ApiError.unavailable(_TOO_SLOW if slow else _AWAY)
         case _:
             return ApiError(500, {"detail": "An internal error happened; it was logged."})
 

@@ -173,7 +173,8 @@ async def list_events(request: Request, token: OfOrganizer) -> Response:
         )
         return [ShownEvent.of(event, settings) for event in found]
 
-    return await answer_list(request, count=count, list_=list_)
+    expensive = organizers.lists_expensively(search=search, ordering=ordering)
+    return await answer_list(request, token, count=count, list_=list_, expensive=expensive)
 
 
 async def retrieve_event(request: Request, access: Authorized) -> Response:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from starlette.datastructures import QueryParams
 
+from api.errors import ApiError
 from api.parameters import Parameter
 
 # The contract, "Item categories": these spellings, and no others.
@@ -13,6 +14,8 @@ _BOOLEANS = {
 }
 _ORDERING = "ordering"
 _SEARCH = "search"
+# As many as a description may have: what is looked for at every place of every text is short.
+_MAX_SEARCH = 255
 
 
 def read_boolean(query: QueryParams, name: str) -> bool | None:
@@ -48,8 +51,16 @@ def ordering_parameter(columns: Sequence[str], otherwise: str, example: str) -> 
 
 
 def read_search(query: QueryParams) -> str:
-    """The text that what is listed holds; "" = the list is not narrowed."""
-    return query.get(_SEARCH, "").strip()
+    """The text that what is listed holds; "" = the list is not narrowed.
+
+    Raises:
+        ApiError: 400, it is too long.
+    """
+    text = query.get(_SEARCH, "")
+    if len(text) > _MAX_SEARCH:
+        message = f"Ensure this field has no more than {_MAX_SEARCH} characters."
+        raise ApiError.invalid({_SEARCH: [message]})
+    return text.strip()
 
 
 def search_parameter(where: str, example: str) -> Parameter:
@@ -57,6 +68,6 @@ def search_parameter(where: str, example: str) -> Parameter:
     return Parameter(
         _SEARCH,
         f"Only those that hold this text in {where}, in upper or lower case.",
-        {"type": "string"},
+        {"type": "string", "maxLength": _MAX_SEARCH},
         examples=(example,),
     )

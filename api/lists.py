@@ -6,6 +6,7 @@ A page is answered from memory where it is small; a large one from a buffer (api
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,30 +16,16 @@ from starlette.responses import JSONResponse, Response
 from api.buffering import MAX_IN_MEMORY, ResponseBuffer
 from api.conditional import dated, unsent
 from api.pagination import MAX_PAGE_BYTES, Position
-from api.state import database_of, response_buffers_of
+from api.state import database_of, expensive_reads_of, response_buffers_of
 from tracking.database import Transaction
+from tracking.tokens import Token
 from tracking.window import Window
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 ListReader = Callable[[Transaction, Window], Awaitable["Sequence[DataclassInstance]"]]
-
-
-@dataclass(frozen=True, slots=True)
-class LargeItems:
-    """For lists whose items may be large.
-
-    Attributes:
-        token_id: whose the request is.
-        sizes: reads how many bytes the items of a window are at most, in order.
-    """
-
-    token_id: int
-    sizes: Callable[[Transaction, Window], Awaitable[Sequence[int]]]
-
-    async def fit_in_memory(self, transaction: Transaction, window: Window) -> bool:
-        return sum(await self.sizes(transaction, window)) <= MAX_IN_MEMORY
+SizesReader = Callable[[Transaction, Window], Awaitable[Sequence[int]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +54,13 @@ class _Asked:
 
 async def answer_list(
     request: Request,
+    token: Token,
     *,
     count: Callable[[Transaction], Awaitable[int]],
     list_: ListReader,
     modified: Callable[[Transaction], Awaitable[int | None]] | None = None,
-    large_items: LargeItems | None = None,
+    sizes: SizesReader | None = None,
+    expensive: bool = False,
 ) -> Response:
     """Answers with the page that the query asks for, unless the request's conditions forbid it.
 
@@ -81,10 +70,14 @@ async def answer_list(
     Args:
         modified: reads the list's mark (tracking/marks.py), from the same snapshot as the rest;
             None = nobody knows when the list changed.
-        large_items: None = a page of it is never large.
+        sizes: for items that may be large: reads how many bytes those of a window are at most, in
+            order. None = a page is never large.
+        expensive: whether every page costs much to read.
 
     Raises:
-        ApiError: 404, there is no such page; 503, it is large and there is no room for it now.
+        ApiError: 404, there is no such page; 503, it is large or expensive, and there is no room
+            for it now.
+        QueryTimeoutError: it took too long to read.
     """
 
     async def look(transaction: Transaction) -> _Asked | Response:
@@ -94,28 +87,32 @@ async def answer_list(
         position = Position.of(request.query_params, total)
         return unsent(request.headers, mark) or _Asked(mark, position)
 
-    async with database_of(request).read() as transaction:
+    def read(*, expensively: bool) -> AbstractAsyncContextManager[Transaction]:
+        if expensively:
+            return expensive_reads_of(request).read(token.organizer_id)
+        return database_of(request).read()
+
+    async with read(expensively=expensive) as transaction:
         asked = await look(transaction)
         if isinstance(asked, Response):
             return asked
         window = asked.position.window
-        if large_items is None or await large_items.fit_in_memory(transaction, window):
+        if sizes is None or sum(await sizes(transaction, window)) <= MAX_IN_MEMORY:
             items = await list_(transaction, window)
             page = asked.page(request, [asdict(item) for item in items])
             return JSONResponse(page, headers=dated(asked.mark))
     # What was seen is given up with the reader connection: waiting for room must not keep one.
-    buffers = response_buffers_of(request)
-    buffer = await buffers.open(large_items.token_id)
+    buffer = await response_buffers_of(request).open(token.id)
     try:
-        async with buffers.filling, database_of(request).read() as transaction:
+        async with read(expensively=True) as transaction:
             asked = await look(transaction)
             if isinstance(asked, Response):
                 buffer.close()
                 return asked
-            sizes = await large_items.sizes(transaction, asked.position.window)
-            asked = asked.shortened_to(sizes)
+            bytes_each = await sizes(transaction, asked.position.window)
+            asked = asked.shortened_to(bytes_each)
             window = asked.position.window
-            parts = _parts(window, sizes[: window.limit])
+            parts = _parts(window, bytes_each[: window.limit])
             await _write(buffer, asked.page(request, []), transaction, parts, list_)
         return await buffer.response(dated(asked.mark))
     except BaseException:

@@ -49,6 +49,7 @@ async def list_(request: Request, access: Authorized, id: str) -> Response:
         await _require_campaign(transaction, event_id, campaign_id)
     return await answer_list(
         request,
+        access.token,
         modified=lambda transaction: marks.written(transaction, event_id),
         count=lambda transaction: orders.count(transaction, campaign_id),
         list_=lambda transaction, window: orders.list_(transaction, campaign_id, window),

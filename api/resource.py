@@ -16,7 +16,7 @@ from api.auth import Access, Authorized
 from api.body import read_body
 from api.errors import ApiError, FieldErrors
 from api.fields import WriteModel, partial, validated
-from api.lists import LargeItems, answer_list
+from api.lists import answer_list
 from api.numbers import MAX_INTEGER, MIN_INTEGER, whole_number
 from api.pagination import Page
 from api.parameters import Parameter
@@ -76,6 +76,11 @@ def no_filters(query: QueryParams) -> Filters:
     return {}
 
 
+def never(**_: object) -> bool:
+    """For lists that an index has in every order."""
+    return False
+
+
 async def no_conflicts(
     transaction: Transaction, id: int | None, body: Mapping[str, Any]
 ) -> FieldErrors:
@@ -103,6 +108,7 @@ class Resource(Generic[Item]):
         conflicts: finds which fields of a body with other errors are another's already; its id is
             None for a new one. The store itself refuses a body that is right but for those.
         sizes: for items that may be large: reads how many bytes those of a list are.
+        expensive: whether a list costs much to read, by its selection and ordering.
         delete_alias: another name for the path of DELETE.
     """
 
@@ -120,6 +126,7 @@ class Resource(Generic[Item]):
     parameters: tuple[Parameter, ...] = ()
     conflicts: ConflictFinder = no_conflicts
     sizes: Callable[..., Awaitable[list[int]]] | None = None
+    expensive: Callable[..., bool] = never
     delete_alias: str | None = None
 
 
@@ -138,18 +145,19 @@ class Endpoints(Generic[Item]):
         sizes = self._resource.sizes
         return await answer_list(
             request,
+            access.token,
             modified=lambda transaction: self._resource.modified(transaction, event_id),
             count=lambda transaction: self._store.count(transaction, event_id, **selection),
             list_=lambda transaction, window: self._store.list_(
                 transaction, event_id, window, **selection, **ordering
             ),
-            large_items=sizes
-            and LargeItems(
-                access.token.id,
+            sizes=sizes
+            and (
                 lambda transaction, window: sizes(
                     transaction, event_id, window, **selection, **ordering
-                ),
+                )
             ),
+            expensive=self._resource.expensive(**selection, **ordering),
         )
 
     async def create(self, request: Request, access: Authorized) -> Response:

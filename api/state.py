@@ -5,6 +5,7 @@ from typing import TypedDict
 from starlette.requests import Request
 
 from api.buffering import ResponseBuffers
+from api.expensive_reads import ExpensiveReads
 from api.health import Health
 from tracking.database import Database
 from tracking.settings import Settings
@@ -18,6 +19,7 @@ class State(TypedDict):
     settings: Settings
     token_uses: TokenUses
     response_buffers: ResponseBuffers
+    expensive_reads: ExpensiveReads
     health: Health
 
 
@@ -43,3 +45,9 @@ def response_buffers_of(request: Request) -> ResponseBuffers:
     """The process's large answers."""
     response_buffers: ResponseBuffers = request.state.response_buffers
     return response_buffers
+
+
+def expensive_reads_of(request: Request) -> ExpensiveReads:
+    """The process's searches, sorts and large pages."""
+    expensive_reads: ExpensiveReads = request.state.expensive_reads
+    return expensive_reads

@@ -17,7 +17,7 @@ from tracking.errors import DuplicateCodeError
 from tracking.search import contains, searchable
 from tracking.tables import campaign_changes, campaign_texts, campaigns, events, organizers
 from tracking.tallies import Kind
-from tracking.window import Window, rows, sort_keys
+from tracking.window import SortKey, Window, is_indexed, rows, sort_keys
 
 # The contract, "Campaigns": what a client gets when it chooses no code.
 _RANDOM_ALPHABET = string.ascii_letters + string.digits
@@ -96,10 +96,18 @@ async def list_(
             Empty = by id; else equal ones come newest first.
     """
     query = select(*_COLUMNS).where(*_among(event_id, search, code))
-    keys = sort_keys(campaigns, (*(ordering or ("id",)), "-id"), unique={"id", "code"})
     identity = campaigns.c.id if ordering or search else None
-    found = await rows(connection, query, keys, window, identity=identity)
+    found = await rows(connection, query, _keys(ordering), window, identity=identity)
     return [Campaign(**row) for row in found]
+
+
+def is_expensive(*, search: str = "", code: str = "", ordering: Sequence[str] = ()) -> bool:
+    """Whether `list_` and `count` look at every campaign of the event."""
+    return bool(search) or not (code or is_indexed(_keys(ordering), ["event_id"]))
+
+
+def _keys(ordering: Sequence[str]) -> list[SortKey]:
+    return sort_keys(campaigns, (*(ordering or ("id",)), "-id"), unique={"id", "code"})
 
 
 def _among(event_id: int, search: str, code: str) -> list[ColumnElement[bool]]:

@@ -19,7 +19,7 @@ from tracking.search import contains, searchable
 from tracking.tables import campaigns, events, organizers
 from tracking.timestamps import InvalidTimestampError, format_timestamp, parse_timestamp
 from tracking.urls import check_target, shop_of
-from tracking.window import Window, rows, sort_keys
+from tracking.window import SortKey, Window, is_indexed, rows, sort_keys
 
 # The first character keeps "." and ".." out, which clients resolve before they send a path.
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
@@ -160,9 +160,17 @@ async def list_events(
             is equal so far, or all, is ordered by slug.
     """
     query = _EVENTS.where(*_among(organizer_id, slugs, search))
-    keys = sort_keys(events, (*ordering, "slug"), unique={"slug"})
-    found = await rows(connection, query, keys, window)
+    found = await rows(connection, query, _keys(ordering), window)
     return [_event(row) for row in found]
+
+
+def lists_expensively(*, search: str = "", ordering: Sequence[str] = ()) -> bool:
+    """Whether `list_events` looks at every event of the organizer."""
+    return bool(search) or not is_indexed(_keys(ordering), ["organizer_id"])
+
+
+def _keys(ordering: Sequence[str]) -> list[SortKey]:
+    return sort_keys(events, (*ordering, "slug"), unique={"slug"})
 
 
 def _among(

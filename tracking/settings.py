@@ -169,6 +169,11 @@ class Settings(BaseSettings):
     database_timeout: Seconds = Field(
         5.0, description="Seconds to wait for a locked database before giving up."
     )
+    list_timeout: Seconds = Field(
+        5.0,
+        description="Seconds that the API reads at most for a search, an order that no index has "
+        "or a large page, and that such a request waits at most for its turn.",
+    )
     redis_url: Annotated[str, AfterValidator(_redis_url)] | None = Field(
         None, description="URL of a Redis server; unset = the embedded one."
     )

@@ -46,6 +46,30 @@ def sort_keys(table: Table, names: Sequence[str], unique: Collection[str]) -> li
     return list(keys.values())
 
 
+def is_indexed(keys: Sequence[SortKey], equal: Sequence[str]) -> bool:
+    """Whether an index has this order in full, so that nothing is sorted.
+
+    Args:
+        equal: the columns in which all rows of the list are equal, as an index begins with them.
+    """
+    wanted = [(key.column.name, key.descending) for key in keys]
+    directions = (wanted, [(name, not descending) for name, descending in wanted])
+    for index in keys[0].column.table.indexes:
+        parts = [_part(each) for each in index.expressions]
+        first, then = parts[: len(equal)], parts[len(equal) :]
+        if [name for name, _ in first] == list(equal) and then[: len(wanted)] in directions:
+            return True
+    return False
+
+
+def _part(expression: Any) -> tuple[str, bool]:
+    """A column of an index, and whether it is a descending one; those are written as text."""
+    if isinstance(expression, Column):
+        return expression.name, False
+    name, _, direction = str(expression).partition(" ")
+    return name, direction == "DESC"
+
+
 async def rows(
     connection: AsyncConnection,
     query: Select[Any],

@@ -156,7 +156,8 @@ async def service_of(directory: Path) -> AsyncIterator[Service]:
     await fill(database, event.id, TEXTS)
     await database.close()
     port = free_port()
-    settings = {"DATA_DIR": str(directory), "API_PORT": str(port), "DATABASE_TIMEOUT": "1"}
+    timeouts = {"DATABASE_TIMEOUT": "1", "LIST_TIMEOUT": "60"}
+    settings = {"DATA_DIR": str(directory), "API_PORT": str(port), **timeouts}
     with started("api", **settings) as process:
         service = Service(port, process.pid, tuple(made[:-1]), made[-1])
         async with httpx.AsyncClient(verify=False) as client:

@@ -118,6 +118,17 @@ async def test_the_list_is_searched(listed: Shop, query: str, found: Sequence[in
     assert await numbers(listed, query) == found
 
 
+@pytest.mark.parametrize("path", ["campaigns/", "../"], ids=["campaigns", "events"])
+@pytest.mark.parametrize("letter", ["a", "ß", "\N{GRINNING FACE}", " "])
+async def test_a_search_has_255_characters_at_most(shop: Shop, path: str, letter: str) -> None:
+    """One more is an error, whatever they are."""
+    for length, status in ((255, 200), (256, 400)):
+        answer = await shop.client.get(path, params={"search": letter * length})
+        assert answer.status_code == status
+    message = "Ensure this field has no more than 255 characters."
+    assert answer.json() == {"search": [message]}
+
+
 async def test_a_code_is_matched_to_the_letter(listed: Shop) -> None:
     """The event's own campaign with it, or none."""
     code = f"banner_a-{listed.slug}"

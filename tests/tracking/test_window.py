@@ -306,3 +306,45 @@ async def test_counting_reads_no_items(
         assert plan(settings, statement) == [
             "SEARCH tallies USING PRIMARY KEY (event_id=? AND kind=?)"
         ]
+
+
+EVERY_ORDER = [
+    (),
+    *((f"{sign}{column}",) for column in COLUMNS for sign in ("", "-")),
+    *EVERY_TWO,
+    ("description", "-order_count", "click_count"),
+]
+
+
+async def test_an_order_is_expensive_when_it_is_sorted(
+    database: Database, event: Event, settings: Settings
+) -> None:
+    """As SQLite itself says it for each order."""
+    expensive = []
+    async with database.read() as connection:
+        for ordering in EVERY_ORDER:
+            with recorded(settings) as statements:
+                await campaigns.list_(connection, event.id, Window(0, 50), ordering=ordering)
+            [statement] = statements
+            steps = parts(settings, statement)[1] or plan(settings, statement)
+            is_sorted = any("TEMP B-TREE" in step for step in steps)
+            assert campaigns.is_expensive(ordering=ordering) == is_sorted, (ordering, steps)
+            expensive.append(is_sorted)
+    assert set(expensive) == {True, False}
+    assert campaigns.is_expensive(search="a")
+    assert not campaigns.is_expensive(code="a", ordering=("description", "code"))
+
+
+@pytest.mark.parametrize("ordering", [(), *product(("slug", "-slug", "date_from", "-date_from"))])
+async def test_an_order_of_events_is_expensive_when_it_is_sorted(
+    database: Database, event: Event, settings: Settings, ordering: tuple[str, ...]
+) -> None:
+    """Likewise."""
+    async with database.read() as connection:
+        with recorded(settings) as statements:
+            await organizers.list_events(
+                connection, event.organizer_id, Window(0, 50), ordering=ordering
+            )
+    [statement] = statements
+    is_sorted = any("TEMP B-TREE" in step for step in plan(settings, statement))
+    assert organizers.lists_expensively(ordering=ordering) == is_sorted
