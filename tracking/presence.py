@@ -1,12 +1,23 @@
-"""Whether something the process needs is there, said in the log once a change."""
+"""Whether something the process needs is there, said in the log when that changes."""
 
 import logging
+import time
 from dataclasses import dataclass, field
+from typing import Final
+
+# What comes and goes is said once so often, in seconds,
+_QUIET_SECONDS: Final = 60.0
+# but what stays away for so long is said.
+_LASTING_SECONDS: Final = 5.0
 
 
 @dataclass(slots=True)
 class Presence:
     """Presence of Redis or SQL, as the last attempt to use it found it.
+
+    That it is away is said at once, and that it is back. Of those absences that begin within a
+    minute of the last one that was said only those that last are said, and how many the others
+    were. So whatever the log said last is so still, or was seconds ago.
 
     Attributes:
         name: as it is to stand in the log: `Redis`, `SQL`.
@@ -21,20 +32,43 @@ class Presence:
     known: bool = field(default=False, init=False)
     away: bool = field(default=False, init=False)
     error: str = field(default="", init=False)
+    _said: bool = field(default=False, init=False)
+    _said_at: float | None = field(default=None, init=False)
+    _away_since: float = field(default=0.0, init=False)
+    _unsaid: int = field(default=0, init=False)
 
     def lost(self, error: Exception) -> None:
         """Notes that an attempt failed."""
+        now = time.monotonic()
         if not self.away:
-            self.logger.warning("%s is away (%s): %s", self.name, error, self.meanwhile)
+            self._away_since = now
+            self._said = False
         self.known = self.away = True
         self.error = str(error)
+        if not self._said and (self._is_due(now) or now - self._away_since >= _LASTING_SECONDS):
+            self._summarize()
+            self.logger.warning("%s is away (%s): %s", self.name, error, self.meanwhile)
+            self._said, self._said_at = True, now
 
     def found(self) -> None:
         """Notes that an attempt succeeded."""
-        if self.away:
+        if self.away and self._said:
             self.logger.warning("%s is back", self.name)
+        elif self.away:
+            self._unsaid += 1
         self.known, self.away = True, False
         self.error = ""
+        if self._unsaid and self._is_due(time.monotonic()):
+            self._summarize()
+
+    def _is_due(self, now: float) -> bool:
+        return self._said_at is None or now - self._said_at >= _QUIET_SECONDS
+
+    def _summarize(self) -> None:
+        """Says how often it was away unsaid."""
+        if self._unsaid:
+            self.logger.warning("%s was away for moments, too (%d)", self.name, self._unsaid)
+            self._unsaid, self._said_at = 0, time.monotonic()
 
     def __str__(self) -> str:
         if not self.known:

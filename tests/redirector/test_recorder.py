@@ -482,7 +482,7 @@ async def test_a_spool_that_can_not_be_deleted_keeps_nobody_from_redis(
         await database.close()
     assert counted(own_redis) == {1: 1, 2: 1, 3: 1}
     assert "the empty spool can't be deleted" in caplog.text
-    assert caplog.text.count("Redis is away") == 3
+    assert "Redis is away" in caplog.text
 
 
 async def test_clicks_count_under_the_hour_they_were_made(
