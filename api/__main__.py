@@ -23,7 +23,7 @@ def main(settings: Settings) -> None:
     """
     listener = process.listen(settings.host, settings.api_port, "API_PORT")
     process.prepare_database(settings)
-    server.limit_receive_buffer(listener)
+    server.limit_buffers(listener)
     config = server.configure(
         create_app(settings),
         grace=_GRACE,

@@ -16,7 +16,7 @@ _GRACE = 1
 def main(settings: Settings) -> None:
     """Serves until SIGINT or SIGTERM."""
     listener = process.listen(settings.host, settings.redirector_port, "REDIRECTOR_PORT")
-    server.limit_receive_buffer(listener)
+    server.limit_buffers(listener)
     config = server.configure(
         create_app(settings),
         grace=_GRACE,

@@ -52,7 +52,7 @@ def main(settings: Settings) -> None:
     """Serves until SIGINT, SIGTERM or SIGHUP."""
     listener = process.listen(settings.host, settings.redirector_port, "REDIRECTOR_PORT")
     process.prepare_database(settings)
-    server.limit_receive_buffer(listener)
+    server.limit_buffers(listener)
     config = server.configure(
         "redirector.__main__:application",
         protocol=Protocol,

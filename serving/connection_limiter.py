@@ -36,9 +36,10 @@ class Evictable(Protocol):
 class ConnectionLimiter:
     """Keeps the connections of a process to their limit; they share it.
 
-    A stranger that opens many connections and says nothing must not keep visitors out: when there
-    are as many as may be, those that have waited longest without a request are closed, first those
-    that never sent one. Where none can be closed, the new one is.
+    A stranger that opens many connections and has us wait must not keep visitors out: when there
+    are as many as may be, those that have lasted longest are closed, first those that never sent a
+    request, then the idle, then those that owe a body or have not read an answer. Where all are
+    being answered, the new one is.
     """
 
     def __init__(self, limit: int | None, loop: asyncio.AbstractEventLoop) -> None:
@@ -65,7 +66,7 @@ class ConnectionLimiter:
         if self._limit is None or len(connections) <= self._limit:
             return True
         if number := self._evict(connections - {connection}):
-            self.note(f"closed while idle, since {self._limit} are open (MAX_CONNECTIONS)", number)
+            self.note(f"closed for others, since {self._limit} are open (MAX_CONNECTIONS)", number)
             return True
         self.note(f"refused: all {self._limit} are at work (MAX_CONNECTIONS)")
         return False

@@ -39,3 +39,6 @@ HEAD_SECONDS = 10
 # Of a connection's kernel buffer, in bytes, and so of what comes at once: a client may send that
 # much behind a request that is not answered yet. Linux doubles it for its own needs.
 RECEIVE_BUFFER = 32 * 1024
+
+# Of the kernel's buffer for what the client has not taken yet; doubled, too.
+SEND_BUFFER = 64 * 1024

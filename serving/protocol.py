@@ -23,6 +23,12 @@ _logger: Final = logging.getLogger("serving.application")
 _logger.setLevel(logging.ERROR)
 
 
+# Who is closed first for another's sake.
+_SILENT: Final = 0
+_IDLE: Final = 1
+_KEEPS_WAITING: Final = 2
+
+
 class BoundedProtocol(H11Protocol):
     """Answers through ASGI.
 
@@ -40,11 +46,12 @@ class BoundedProtocol(H11Protocol):
     """
 
     __slots__ = (
-        "_answered_at", "_body_since", "_closed_at", "_connected_at", "_discarded",
-        "_limiter", "_partial", "_stalled_at", "_timer", "raw_transport",
+        "_answered_at", "_closed_at", "_connected_at", "_discarded", "_limiter",
+        "_partial", "_requested_at", "_stalled_at", "_timer", "raw_transport",
     )  # fmt: skip
 
     limits = Limits()
+    transport: ClosingTransport
 
     def __init__(
         self,
@@ -61,7 +68,7 @@ class BoundedProtocol(H11Protocol):
         # Whether what comes next is something else than the first byte of a request.
         self._partial = False
         self._connected_at = self.loop.time()
-        self._answered_at = self._body_since = self._stalled_at = self._closed_at = 0.0
+        self._answered_at = self._requested_at = self._stalled_at = self._closed_at = 0.0
         self._discarded = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -78,7 +85,12 @@ class BoundedProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Called at the end."""
         self._timer.cancel()
+        self.transport.lose()
         super().connection_lost(exc)
+
+    def eof_received(self) -> None:
+        """Called when the client has said its last; it is closed behind what is in its buffer."""
+        self._closed_at = self.loop.time()
 
     def data_received(self, data: bytes) -> None:
         """Called with whatever the network brings."""
@@ -108,7 +120,9 @@ class BoundedProtocol(H11Protocol):
         self._answered_at = self.loop.time()
         if self.transport.is_closing():
             return
-        if self.conn.our_state is h11.DONE and self.conn.their_state is h11.DONE:
+        if self.conn.lacks_body:
+            self._check_in(self.limits.linger_seconds)
+        elif self.conn.our_state is h11.DONE and self.conn.their_state is h11.DONE:
             self.conn.start_next_cycle()
             self.handle_events()
         self.flow.resume_reading()
@@ -124,6 +138,7 @@ class BoundedProtocol(H11Protocol):
         else:
             # What is in its buffer still goes; but nobody who sends on is waited for.
             self._partial = True
+            self._closed_at = self.loop.time()
             self.raw_transport.close()
 
     def pause_writing(self) -> None:
@@ -137,12 +152,20 @@ class BoundedProtocol(H11Protocol):
         super().resume_writing()
 
     def eviction_rank(self) -> tuple[int, float] | None:
-        """How soon it may be closed for another's sake, the least first; None: not at all."""
-        if self.transport.is_closing():
-            return 0, self._closed_at
-        if self._is_answering() or self.conn.lacks_body:
+        """How soon it may be closed for another's sake, the least first; None: not at all.
+
+        First who never sent a request, then who waits for none, then those that keep us waiting:
+        who owes a body, or has not read an answer.
+        """
+        if self._is_answering():
+            if self._stalled_at or self.conn.lacks_body:
+                return _KEEPS_WAITING, self._requested_at
             return None
-        return int(self._answered_at > 0.0), self._idle_since()
+        if self.transport.count_unread():
+            return _KEEPS_WAITING, self._idle_since()
+        if self.transport.is_closing():
+            return _SILENT, self._closed_at
+        return (_IDLE if self._answered_at else _SILENT), self._idle_since()
 
     def evict(self) -> None:
         """Closes it at once."""
@@ -151,7 +174,7 @@ class BoundedProtocol(H11Protocol):
 
     def _should_upgrade(self) -> bool:
         """Called by uvicorn for each request whose head is there."""
-        self._body_since = self.loop.time()
+        self._requested_at = self.loop.time()
         return False
 
     def _is_answering(self) -> bool:
@@ -175,9 +198,8 @@ class BoundedProtocol(H11Protocol):
         left = self._deadline(now) - now
         if left <= 0:
             self._time_out()
-        if not self.raw_transport.is_closing():
-            # What is due may come nearer meanwhile, but not by more.
-            self._check_in(max(min(left, self.timeout_keep_alive), 0.0))
+        # What is due may come nearer meanwhile, but not by more.
+        self._check_in(max(min(left, self.timeout_keep_alive), 0.0))
 
     def _check_in(self, seconds: float) -> None:
         self._timer.cancel()
@@ -186,22 +208,25 @@ class BoundedProtocol(H11Protocol):
     def _deadline(self, now: float) -> float:
         """When the connection has lasted for too long as it is."""
         limits = self.limits
-        unread = self.raw_transport.get_write_buffer_size() > 0
+        unread = self.transport.count_unread() > 0
         if self.transport.is_closing():
             return self._closed_at + (limits.write_seconds if unread else limits.linger_seconds)
         if self._stalled_at:
             return self._stalled_at + limits.write_seconds
-        if self.conn.lacks_body:
-            return self._body_since + limits.body_seconds
         if self._is_answering():
+            if self.conn.lacks_body:
+                return self._requested_at + limits.body_seconds
             return now + self.timeout_keep_alive
-        return self._idle_since() + (limits.write_seconds if unread else self.timeout_keep_alive)
+        idle_seconds = limits.linger_seconds if self.conn.lacks_body else self.timeout_keep_alive
+        return self._idle_since() + (limits.write_seconds if unread else idle_seconds)
 
     def _time_out(self) -> None:
-        if self.transport.is_closing() or self.raw_transport.get_write_buffer_size() > 0:
+        if self.transport.is_closing() or self.transport.count_unread():
             self.transport.abort()
         elif self.conn.is_idle:
             self.transport.close()
+        elif self.conn.lacks_body and not self._is_answering():
+            self.shutdown()  # its client has had the time to read the answer
         else:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
 
@@ -232,7 +257,11 @@ class BoundedProtocol(H11Protocol):
         self._closed_at = self.loop.time()
         if self.raw_transport.is_closing():
             return
-        if self.conn.has_unread or self.flow.read_paused:
+        if (
+            self.conn.has_unread
+            or self.flow.read_paused
+            or self.transport.count_unread() > self.limits.write_buffer
+        ):
             self._linger()
         else:
             self.raw_transport.close()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.applications import Starlette
 
-from serving.limits import HEAD_SECONDS, RECEIVE_BUFFER
+from serving.limits import HEAD_SECONDS, RECEIVE_BUFFER, SEND_BUFFER, Limits
 from serving.protocol import BoundedProtocol
 
 
@@ -47,12 +47,17 @@ def configure(
     )
 
 
-def limit_receive_buffer(listener: socket.socket) -> None:
-    """Has each connection of a listening socket hold little that was not read yet.
+def limit_buffers(listener: socket.socket) -> None:
+    """Has the kernel hold little for each connection of a listening socket, and not for long.
 
-    What comes at once is never more than the kernel's buffer; and Linux lets that grow to 6 MiB.
+    What comes at once is never more than the kernel's buffer; and Linux lets that grow to 6 MiB,
+    and the one for answers to 4 MiB, which outlive their connection. What a client that has gone,
+    or takes nothing, leaves in it is dropped after the user time-out, whoever has closed.
     """
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    milliseconds = int(Limits().write_seconds * 1000)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
 
 
 class Server(uvicorn.Server):

@@ -9,6 +9,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from serving.protocol import BoundedProtocol
+from serving.server import limit_buffers
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ async def running(config: uvicorn.Config) -> AsyncIterator[Serving]:
     """Runs a server with this configuration, without uvicorn's main loop."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    limit_buffers(listener)
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)

@@ -49,7 +49,7 @@ async def test_the_idle_make_room(caplog: pytest.LogCaptureFixture) -> None:
             await until(lambda: leaves.closed)  # noqa: B023 - waited for in this turn
             assert len(connections(server.server)) == 4
     [line] = [record.getMessage() for record in caplog.records]
-    assert line == "connections: 1 closed while idle, since 4 are open (MAX_CONNECTIONS)"
+    assert line == "connections: 1 closed for others, since 4 are open (MAX_CONNECTIONS)"
 
 
 async def test_when_all_are_at_work_the_next_is_refused(caplog: pytest.LogCaptureFixture) -> None:

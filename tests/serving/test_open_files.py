@@ -77,7 +77,7 @@ async def test_silent_connections_keep_nobody_out(
             assert (await answer(port)).startswith(b"HTTP/1.1 ")
     lines = re.findall(r"connections: (.+)", log.read_text())
     assert 1 <= len(lines) <= workers
-    assert all("closed while idle, since 156 are open" in line for line in lines)
+    assert all("closed for others, since 156 are open" in line for line in lines)
 
 
 REFUSED = {
