@@ -119,9 +119,9 @@ async def test_links_are_built_from_the_host_that_was_asked(shop: Shop, host: st
     assert answer.json()["next"] == f"http://{host}{shop.path}campaigns/?page=2&page_size=1"
 
 
-@pytest.mark.parametrize("host", ["a b", "a/b", "a@b", "[", "a:b", "", "a?b#c", "ä"])
-async def test_a_host_that_is_none_is_not_in_links(shop: Shop, host: str) -> None:
-    """The server's own address stands in for what can't be a host."""
+@pytest.mark.parametrize("host", ["", "a!b", "a%20b", "(a)", "a,b"])
+async def test_a_host_that_nobody_has_is_not_in_links(shop: Shop, host: str) -> None:
+    """HTTP allows it (RFC 3986, 3.2.2); the server's own address stands in for it."""
     for _ in range(2):
         await shop.campaign()
     async with httpx.AsyncClient(verify=False) as client:
