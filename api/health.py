@@ -28,7 +28,13 @@ class Health:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._flusher = FlusherWatch()
-        self._writing = Presence("the database's disk", "writes are answered with 503", logger)
+        self._writing = Presence(
+            "the database",
+            "writes are answered with 503",
+            logger,
+            when_lost="can't write to the database",
+            when_found="the database can be written to again",
+        )
         self._written_at = float("-inf")
 
     async def follow(self) -> None:

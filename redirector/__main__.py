@@ -15,6 +15,7 @@ from redirector.protocol import Protocol
 from serving import server
 from serving.open_files import allowed_connections
 from tracking import process
+from tracking.presence import Start
 from tracking.settings import Settings
 from tracking.urls import http_origin
 
@@ -33,6 +34,7 @@ def application() -> Starlette:
     process.stop_at_hangup()
     parent = multiprocessing.parent_process()
     if parent is not None:
+        Start.begin()
         process.spare_collector()
         threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
     return create_app(Settings.load())

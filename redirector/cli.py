@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 import typer
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as LostConnectionError
 from redis.exceptions import RedisError
 
 from redirector import backlog, backups, counters, starting
@@ -73,18 +75,33 @@ async def _require_database(settings: Settings) -> None:
 
 
 async def _on_their_way(database: Database) -> list[str]:
-    """What is on its way, in words; or why that can't be told."""
+    """What is on its way, in words; of each place that can't be asked, that it can't be told."""
     settings = Settings.load()
-    redis = Redis(connection_pool=counters.connection_pool(settings, client_name="waymark-audit"))
     try:
         found = survey(settings.spool_dir)
-        waiting = await backlog.measure(redis, database, found.waiting)
-    except (RedisError, OSError, SpoolError) as error:
-        return [f"what waits in Redis and on disk can't be told: {error}"]
+    except SpoolError as error:
+        in_redis = await _in_redis(settings, database, [])
+        return [*in_redis[:1], f"what waits on disk can't be told: {error}"]
+    return [*await _in_redis(settings, database, found.waiting), *_strange(found)]
+
+
+async def _in_redis(settings: Settings, database: Database, spools: Sequence[Waiting]) -> list[str]:
+    """What is on its way in Redis, and in these spools, of which Redis may have some already."""
+    redis = Redis(connection_pool=counters.connection_pool(settings, client_name="waymark-audit"))
+    try:
+        return _lines(await backlog.measure(redis, database, spools))
+    except (RedisError, OSError) as error:
+        spooled = sum(spool.clicks for spool in spools)
+        # One that loads its data is a connection error too, of a class of its own.
+        away = type(error) is LostConnectionError and settings.redis_url is None
+        why = "Redis does not run" if away else f"Redis does not answer ({error})"
+        return [
+            f"{why}: what waits there can't be told",
+            f"{spooled} clicks wait on disk for Redis, which may have some of them already",
+        ]
     finally:
         await redis.aclose()
         await redis.connection_pool.disconnect()
-    return [*_lines(waiting), *_strange(found)]
 
 
 def _lines(waiting: Backlog) -> list[str]:

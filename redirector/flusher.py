@@ -127,7 +127,7 @@ class _Service:
         self._interval = settings.flush_interval
         self._beat_interval = heartbeat.interval_of(settings.flush_interval)
         self._spool_dir = settings.spool_dir
-        self._redis = Presence("Redis", "flushing goes on when it is back", logger)
+        self._redis = Presence("Redis", "flushing goes on when it is back", logger, starts_too=True)
         self._sql = Presence("SQL", "clicks wait in Redis", logger)
         self._spools = Presence("the spools' directory", "no writer's number is dropped", logger)
         self._flush_at = self._beat_at = self._prune_at = float("-inf")
@@ -166,7 +166,7 @@ class _Service:
     async def _turn(self) -> None:
         if time.monotonic() >= self._flush_at:
             await self._flush()
-            failed = self._stuck or self._redis.away
+            failed = self._stuck or self._redis.missing
             pause = min(self._interval, _RETRY_SECONDS) if failed else self._interval
             self._flush_at = time.monotonic() + pause
         try:
@@ -203,7 +203,8 @@ class _Service:
         if now < self._beat_at and self._beat_away == self._redis.away:
             return
         self._beat_at = now + _RETRY_SECONDS
-        if not self._stuck:
+        # At the start Redis may be waited for: nothing can be said of it yet.
+        if not self._stuck and self._redis.known:
             away = self._redis.away
             async with self._database.write() as connection:
                 await heartbeat.beat(
@@ -220,7 +221,7 @@ class _Service:
                 await idempotency.forget(connection, time.time() - idempotency.KEPT_SECONDS)
                 await clicks.forget_batches(connection, time.time() - clicks.KEPT_SECONDS)
             self._prune_at = now + _PRUNE_SECONDS
-            if not self._redis.away:
+            if not self._redis.missing:
                 await self._forget_writers()
 
     async def _forget_writers(self) -> None:

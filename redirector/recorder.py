@@ -79,7 +79,9 @@ class Recorder:
         self, redis_client: RedisClient, database: Database, spool_dir: Path, commit_timeout: float
     ) -> None:
         self.writer = uuid4().hex
-        self.presence = Presence("Redis", "redirects go on, clicks are kept on disk", logger)
+        self.presence = Presence(
+            "Redis", "redirects go on, clicks are kept on disk", logger, starts_too=True
+        )
         self.disk = Presence("the spool's disk", "clicks wait in memory", logger)
         self._redis_client = redis_client
         self._database = database

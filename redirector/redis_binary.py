@@ -42,8 +42,12 @@ class RedisBinary:
                 timeout=_ANSWER_SECONDS,
                 check=False,
             )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise WaymarkError(f"{path} can't be run: {error}") from None
+        except OSError as error:
+            raise WaymarkError(f"{path} can't be run: {error.strerror}") from None
+        except subprocess.TimeoutExpired:
+            raise WaymarkError(
+                f"{path} can't be run: it did not say its version in {_ANSWER_SECONDS:g} s"
+            ) from None
         said = _SAID.search(done.stdout)
         if said is None:
             raise WaymarkError(f"{path} is no Redis and no Valkey server")

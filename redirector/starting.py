@@ -38,6 +38,7 @@ def run(
         commands = read_procfile(procfile)
         if settings.redis_url is None:
             find_binary(settings.redis_server)
+        data_dir.require_directory(settings)
         with _alone(settings):
             _check_addresses(settings)
             on_database(sample.ensure, make=True)

@@ -71,7 +71,9 @@ async def make(
             new.replace(target)
             sync(target.parent)
     except (OSError, sqlite3.Error) as error:
-        raise BackupError(f"can't make {target}: {error}") from None
+        # An OSError's text names the temporary file.
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise BackupError(f"can't make {target}: {reason}") from None
     return made, audit
 
 

@@ -257,6 +257,7 @@ async def _on_database(
     settings: Settings, work: Callable[[Database], Awaitable[Result]], *, make: bool
 ) -> Result:
     data_dir.refuse_links(settings)
+    data_dir.require_directory(settings)
     database = Database.of(settings)
     try:
         if not make:

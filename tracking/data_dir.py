@@ -35,9 +35,11 @@ def secure(settings: Settings) -> None:
     Files of other users are told in the log.
 
     Raises:
-        WaymarkError: something of ours is a symbolic link.
+        WaymarkError: something of ours is a symbolic link, or a database elsewhere has no
+            directory.
     """
     refuse_links(settings)
+    require_directory(settings)
     directory = settings.data_dir
     if not directory.is_dir():
         return
@@ -75,6 +77,20 @@ def refuse_links(settings: Settings) -> None:
             f"{linked[0]} is a symbolic link, which is not followed out of DATA_DIR: make DATA_DIR "
             "itself the link, or set DATABASE_URL for a database that lies elsewhere"
         )
+
+
+def require_directory(settings: Settings) -> None:
+    """Makes sure that a database elsewhere has a directory: only `DATA_DIR` is made.
+
+    Raises:
+        WaymarkError: it has none.
+    """
+    directory = settings.database_path.parent
+    if directory.is_dir() or directory.resolve().is_relative_to(settings.data_dir.resolve()):
+        return
+    raise WaymarkError(
+        f"there is no directory {directory.absolute()} for the database (setting DATABASE_URL)"
+    )
 
 
 def side_files(database: Path) -> list[Path]:

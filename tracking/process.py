@@ -17,6 +17,7 @@ from tracking.database import Database
 from tracking.database_lock import DatabaseLock
 from tracking.errors import DatabaseUnavailableError, WaymarkError
 from tracking.output import Output, OutputHandler
+from tracking.presence import Start
 from tracking.settings import Settings, SettingsError
 
 logger = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ def run(name: str, main: Callable[[Settings], None]) -> None:
     """
     _check_arguments(name, main)
     configure_logging()
+    Start.begin()
     spare_collector()
     data_dir.keep_private()
     with reported_errors(name):

@@ -193,8 +193,8 @@ async def test_health_tells_that_nothing_can_be_written(
         await until(lambda: says("degraded"))
         assert await says("degraded")
     await until(lambda: says("ok"))
-    assert caplog.text.count("the database's disk is away") == 1
-    assert caplog.text.count("the database's disk is back") == 1
+    assert caplog.text.count("can't write to the database (") == 1
+    assert caplog.text.count("the database can be written to again") == 1
 
 
 async def test_health_needs_no_token_and_no_flusher(service: Service) -> None:

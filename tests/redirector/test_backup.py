@@ -82,7 +82,10 @@ async def test_a_directory_that_can_not_be_written_is_one_line(place: Place) -> 
     """It is named."""
     status, said = place.waymark("backup", str(place.directory / "missing" / "file"))
     assert (status, said.count("\n")) == (1, 1)
-    assert said.startswith(f"waymark: can't make {place.directory}/missing/file: ")
+    assert said.startswith(
+        f"waymark: can't make {place.directory}/missing/file: No such file or directory"
+    )
+    assert said.count("file") == 2
 
 
 async def test_a_backup_says_when_counts_do_not_agree(place: Place) -> None:

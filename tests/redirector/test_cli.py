@@ -414,11 +414,26 @@ def test_the_audit_tells_what_is_on_its_way(
 
 
 @pytest.mark.usefixtures("summer")
-def test_the_audit_without_redis(waymark: Waymark) -> None:
-    """SQL is checked all the same."""
+def test_the_audit_without_redis(waymark: Waymark, settings: Settings) -> None:
+    """SQL is checked all the same, and what waits on disk is told."""
+    spool = Spool.create(settings.spool_dir, "f" * 32)
+    spool.append(NumberedBatch(5, {"1:500000:human": 11}), sent=False)
+    spool.close()
     outcome = waymark("audit")
     assert outcome.status == 0
-    assert "what waits in Redis and on disk can't be told: " in outcome.out
+    assert outcome.out.splitlines()[-2:] == [
+        "Redis does not run: what waits there can't be told",
+        "11 clicks wait on disk for Redis, which may have some of them already",
+    ]
+
+
+@pytest.mark.usefixtures("summer", "redis_url")
+def test_the_audit_without_spools(waymark: Waymark, settings: Settings) -> None:
+    """Redis is asked all the same."""
+    settings.spool_dir.write_text("a file")
+    said = waymark("audit").out.splitlines()[-2:]
+    assert said[0] == "0 clicks wait in Redis for the next flush"
+    assert said[1].startswith("what waits on disk can't be told: ")
 
 
 @pytest.mark.usefixtures("summer")

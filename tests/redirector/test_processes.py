@@ -158,6 +158,37 @@ async def test_the_last_flush_takes_all(short_dir: Path, ready: Ready) -> None:
     assert await _counted(ready.database, ready.event_id, 5)
 
 
+async def test_a_last_flush_that_failed_is_told(short_dir: Path, ready: Ready) -> None:
+    """Redis is gone: what waits there is not in SQL."""
+    with started("redirector.flusher", **environment(short_dir)) as flusher:
+        ready.five_clicks()
+        await until(lambda: _counted(ready.database, ready.event_id, 5))
+        ready.redis.kill()
+        flusher.send_signal(signal.SIGTERM)
+        log = finished(flusher)
+    ready.redis.start()
+    assert flusher.returncode == 0
+    assert "stopped; the last flush failed (Redis: " in log
+    assert "stopped after a last flush" not in log
+
+
+@pytest.mark.parametrize("service", ["redirector.flusher", "redirector"])
+async def test_waiting_for_redis_at_the_start_is_no_alarm(service: str, short_dir: Path) -> None:
+    """A line says that it is waited for."""
+    server = RedisServer(short_dir)
+    with started(service, **environment(short_dir, REDIRECTOR_PORT=str(free_port()))) as process:
+        assert process.stderr is not None
+        lines = [process.stderr.readline()]
+        while lines[-1] and "Redis" not in lines[-1]:
+            lines.append(process.stderr.readline())
+        server.start()
+        process.send_signal(signal.SIGTERM)
+        finished(process)
+    server.stop()
+    assert "INFO" in lines[-1]
+    assert "waiting for Redis" in lines[-1]
+
+
 async def test_a_locked_database_delays_the_flush(short_dir: Path, ready: Ready) -> None:
     """While another process holds SQLite's lock clicks wait in Redis; the log says so once."""
     variables = environment(short_dir, FLUSH_INTERVAL="0.05", DATABASE_TIMEOUT="0.1")

@@ -26,6 +26,18 @@ WRONG = {
     "a Procfile that is not there": ({}, ["--procfile", "x/y"], 1, f"can't read {Path.cwd()}/x/y"),
     "an address of another machine": ({"HOST": "192.0.2.1"}, [], 1, "can't listen on 192.0.2.1"),
     "a host that is none": ({"HOST": "no.such.invalid"}, [], 1, "can't listen on no.such.invalid"),
+    "a server that can't be run": (
+        {"REDIS_SERVER": "/etc"},
+        [],
+        2,
+        "REDIS_SERVER: /etc can't be run: Permission denied\n",
+    ),
+    "a database in no directory": (
+        {"DATABASE_URL": "sqlite:////nonexistent/x.db"},
+        [],
+        1,
+        "there is no directory /nonexistent for the database (setting DATABASE_URL)\n",
+    ),
     "a server that is none": ({"REDIS_SERVER": "/bin/false"}, [], 2, "REDIS_SERVER: /bin/false"),
 }
 

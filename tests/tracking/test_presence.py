@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from tracking.presence import Presence
+from tracking.presence import Presence, Start
 
 AWAY = "Redis is away (late): clicks wait"
 BACK = "Redis is back"
@@ -51,3 +51,61 @@ def test_log(
             presence.found()
         assert presence.away == (what == "-")
     assert [record.getMessage() for record in caplog.records] == expected
+
+
+WAITING = ("INFO", "waiting for Redis")
+THERE = ("INFO", "Redis is there")
+
+# The same, with a start at 0; what it is then, for the health page, and what is logged of it.
+STARTS: dict[str, tuple[list[tuple[float, str]], str, list[tuple[str, str]]]] = {
+    "waited for": ([(0, "-"), (1, "-")], "unknown", [WAITING]),
+    "waited for and there": ([(0, "-"), (1, "+")], "ok", [WAITING, THERE]),
+    "waited for too long": ([(0, "-"), (6, "-")], "away", [WAITING, ("WARNING", AWAY)]),
+    "there and lost": ([(0, "+"), (1, "-")], "away", [("WARNING", AWAY)]),
+    "waited for, there and lost": (
+        [(0, "-"), (1, "+"), (2, "-")],
+        "away",
+        [WAITING, THERE, ("WARNING", AWAY)],
+    ),
+}
+
+
+@pytest.mark.parametrize(("events", "shown", "expected"), STARTS.values(), ids=STARTS)
+def test_waiting_at_the_start_is_no_alarm(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    events: list[tuple[float, str]],
+    shown: str,
+    expected: list[tuple[str, str]],
+) -> None:
+    """For some seconds, and what was there before is missed at once."""
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(Start, "graced_until", 1005.0)
+    presence = Presence("Redis", "clicks wait", logging.getLogger("test"), starts_too=True)
+    for at, what in events:
+        monkeypatch.setattr("tracking.presence.time.monotonic", lambda at=at: 1000.0 + at)
+        if what == "-":
+            presence.lost(TimeoutError("late"))
+        else:
+            presence.found()
+        assert presence.missing == (what == "-")
+    assert str(presence) == shown
+    assert presence.away == (shown == "away")
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == expected
+
+
+def test_what_is_not_started_is_missed_at_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A disk, say, which may be spoken of in words of its own."""
+    monkeypatch.setattr(Start, "graced_until", float("inf"))
+    presence = Presence(
+        "the disk", "it waits", logging.getLogger("test"), when_lost="can't", when_found="can"
+    )
+    presence.lost(TimeoutError("late"))
+    assert presence.away
+    presence.found()
+    assert [record.getMessage() for record in caplog.records] == [
+        "can't (late): clicks wait",
+        "can",
+    ]

@@ -49,7 +49,9 @@ def _options(command: object, words: str) -> Iterator[tuple[str, list[str]]]:
 
 def test_every_command_is_documented() -> None:
     """The list of commands has each with all its options, and no other."""
-    [block] = re.findall(r"^## The `waymark` command\n\n((?:    .+\n)+)", README, re.MULTILINE)
+    [block] = re.findall(
+        r"^## The `waymark` command\n\n.+\n\n((?:    .+\n)+)", README, re.MULTILINE
+    )
     lines = re.sub(r"\n {12}", " ", block).strip().split("\n    ")
     shown = {
         re.findall("^[a-z ]*[a-z](?= |$)", line)[0]: sorted(re.findall("--[a-z-]+", line))
