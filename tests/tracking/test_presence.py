@@ -106,6 +106,6 @@ def test_what_is_not_started_is_missed_at_once(
     assert presence.away
     presence.found()
     assert [record.getMessage() for record in caplog.records] == [
-        "can't (late): clicks wait",
+        "can't (late): it waits",
         "can",
     ]
