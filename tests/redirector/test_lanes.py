@@ -461,7 +461,7 @@ async def test_who_does_not_read_is_held(expressway: Lane) -> None:
         sent += 1
         total = sent + 1000
         held = expressway.express_requests + expressway.asgi_requests
-        assert peer.get_write_buffer_size() < 100_000
+        assert client.peer.raw_transport.get_write_buffer_size() < 100_000
         # What it sends now stays in the kernel's buffers, and nothing more is worked on.
         client.transport.write(b"".join(request(NEWS + b"?n=%d" % n) for n in range(sent, total)))
         for _ in range(100):
