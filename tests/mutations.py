@@ -195,8 +195,8 @@ MUTATIONS = (
     Mutation(
         "a flusher that moves no clicks says nothing",
         "redirector/flusher.py",
-        "        if not self._stuck:\n",
-        "        if True:\n",
+        "        if not self._stuck and self._redis.known:\n",
+        "        if self._redis.known:\n",
         "tests/redirector/test_recovery.py::test_a_flusher_that_moves_nothing_says_nothing",
     ),
     Mutation(
