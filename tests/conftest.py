@@ -10,12 +10,30 @@ from pathlib import Path
 import pytest
 
 from tests.browsing import Chromium, running_chromium
+from tests.missing import missing_programs, wants
 from tests.redis_server import RedisServer
 from tracking.database import Database
 from tracking.settings import Settings
 
 # Services that the tests start would ignore it too, as under nohup: some tests send it.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def pytest_report_header() -> list[str]:
+    """Says what is left out."""
+    return [
+        f"left out: the tests that want {name} (on Debian: apt install {name})"
+        for name in missing_programs()
+    ]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what can't run on this machine."""
+    missing = missing_programs()
+    left_out = [item for item in items if any(wants(item, name) for name in missing)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from tests.serving.attacks import ACCEPTED
 from tracking.database import Database
 from tracking.settings import Settings
 
+pytestmark = pytest.mark.nginx
+
 VISITORS = 20
 SMUGGLED = b"GET /acme/summer/c/news1/?smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 # Its last field would take in the first line of whoever's request comes next on the connection.
