@@ -89,8 +89,7 @@ class Protocol(BoundedProtocol):
         self.server_state.total_requests += 1
         self._answered_at = self.loop.time()
         if self._partial:
-            self.handle_events()
-            self.flow.resume_reading()
+            self.read_on()
 
     def log_access(self, request: bytes) -> None:
         """Writes an express request into uvicorn's access log, as `RequestResponseCycle` does."""

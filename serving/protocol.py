@@ -15,6 +15,7 @@ from uvicorn.server import ServerState
 from serving.connection import Connection
 from serving.connection_limiter import ConnectionLimiter, Evictable
 from serving.limits import Limits
+from serving.pipelining import PipelinedRequests
 from serving.transport import ClosingTransport
 
 # uvicorn warns of every request that is none, and of every upgrade that it does not know: lines
@@ -47,7 +48,7 @@ class BoundedProtocol(H11Protocol):
 
     __slots__ = (
         "_answered_at", "_closed_at", "_connected_at", "_discarded", "_limiter",
-        "_partial", "_requested_at", "_stalled_at", "_timer", "raw_transport",
+        "_partial", "_pipelined", "_requested_at", "_stalled_at", "_timer", "raw_transport",
     )  # fmt: skip
 
     limits = Limits()
@@ -64,6 +65,7 @@ class BoundedProtocol(H11Protocol):
         self.conn: Connection = Connection(self.limits)
         self.logger = _logger
         self._limiter = ConnectionLimiter.of(app_state, config.limit_concurrency, self.loop)
+        self._pipelined = PipelinedRequests.of(app_state, self.loop)
         self.limit_concurrency = None
         # Whether what comes next is something else than the first byte of a request.
         self._partial = False
@@ -124,8 +126,22 @@ class BoundedProtocol(H11Protocol):
             self._check_in(self.limits.linger_seconds)
         elif self.conn.our_state is h11.DONE and self.conn.their_state is h11.DONE:
             self.conn.start_next_cycle()
-            self.handle_events()
+            self.read_on()
+            return
         self.flow.resume_reading()
+
+    def read_on(self) -> None:
+        """Goes on behind an answer; what has come already waits for its turn."""
+        if self.conn.is_idle:
+            self._begin_next()
+        else:
+            self._partial = True
+            self._pipelined.wait(self._begin_next)
+
+    def _begin_next(self) -> None:
+        if not self.transport.is_closing():
+            self.handle_events()
+            self.flow.resume_reading()
 
     def send_400_response(self, msg: str) -> None:
         """Called for what is no request, or none that is taken."""
