@@ -5,7 +5,8 @@ import shutil
 import signal
 import subprocess
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from redis import Redis
@@ -81,6 +82,15 @@ class RedisServer:
     def thaw(self) -> None:
         """Lets it go on."""
         self._signal(signal.SIGCONT)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stopped in the block, and going on behind it whatever happens there."""
+        self.freeze()
+        try:
+            yield
+        finally:
+            self.thaw()
 
     def _signal(self, number: signal.Signals) -> None:
         assert self._process is not None

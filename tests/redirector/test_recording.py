@@ -94,9 +94,8 @@ class Recording(RuleBasedStateMachine):
     @rule(writer=writers, visitors=st.integers(1, 3))
     def freeze(self, writer: int, visitors: int) -> None:
         """Redis freezes for a while, in which visitors come."""
-        self.server.freeze()
-        self.click(writer, visitors)
-        self.server.thaw()
+        with self.server.frozen():
+            self.click(writer, visitors)
 
     @rule(
         writer=writers,
@@ -139,12 +138,11 @@ class Recording(RuleBasedStateMachine):
     @rule(writer=writers, visitors=st.integers(1, 3))
     def refuse_reading(self, writer: int, visitors: int) -> None:
         """What waits on disk can't be read any more by the process that wrote it."""
-        self.server.freeze()
-        self.click(writer, visitors)
-        spooling = self.recorders[writer]._spool
-        if not spooling.empty:
-            refuse_reading(spooling)
-        self.server.thaw()
+        with self.server.frozen():
+            self.click(writer, visitors)
+            spooling = self.recorders[writer]._spool
+            if not spooling.empty:
+                refuse_reading(spooling)
 
     @rule()
     def adopt(self) -> None:
