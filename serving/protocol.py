@@ -73,7 +73,10 @@ class BoundedProtocol(H11Protocol):
         self._answered_at = self._requested_at = self._stalled_at = self._closed_at = 0.0
         self._discarded = 0
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(
+        self,
+        transport: asyncio.Transport,  # type: ignore[override] # uvicorn serves no other kind
+    ) -> None:
         """Called when a client has connected."""
         self.raw_transport = transport
         transport.set_write_buffer_limits(self.limits.write_buffer)
@@ -287,7 +290,7 @@ class BoundedProtocol(H11Protocol):
         self.conn.discard_unread()
         if not self._is_answering():
             # And with it the body that nobody read.
-            self.cycle = None  # type: ignore[assignment]
+            self.cycle = None  # type: ignore[assignment] # as it is before the first
         try:
             self.raw_transport.write_eof()
             self.raw_transport.resume_reading()

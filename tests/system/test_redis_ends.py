@@ -82,7 +82,9 @@ async def running(
     with (
         log.open("wb") as file,
         # Its own output is no file, which a limit of its files' size would be true for.
-        subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=file) as writer,  # noqa: ASYNC220
+        subprocess.Popen(  # noqa: ASYNC220 - it starts at once, and nobody else waits
+            ["cat"], stdin=subprocess.PIPE, stdout=file
+        ) as writer,
     ):
         assert writer.stdin is not None
         pipe = writer.stdin.fileno()
