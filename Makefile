@@ -17,7 +17,7 @@ BIN = .venv/bin
 # What a stranger's pip is set up with must not get in the way of the hashes.
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: install run test test-redis test-benchmarks schemathesis chaos outage mutations lint format lock loadtest bench bench-growth bench-bounds bench-api clean
+.PHONY: install run test test-redis test-benchmarks schemathesis chaos outage mutations lint format lock loadtest bench bench-growth bench-bounds bench-api bench-dashboard clean
 
 install: .venv/installed
 
@@ -46,8 +46,9 @@ test-benchmarks: .venv/installed-dev
 # The scripts in another server than the one that comes along. make test-redis REDIS_SERVER=/path
 REDIS_SERVER ?= /usr/bin/redis-server
 test-redis: .venv/installed-dev
-	REDIS_SERVER=$(REDIS_SERVER) $(BIN)/pytest tests/redirector/test_recording.py \
-	  tests/redirector/test_flusher.py tests/redirector/test_pruning.py tests/redirector/test_redis_client.py
+	REDIS_SERVER=$(REDIS_SERVER) $(BIN)/pytest tests/redirector/test_journal_way.py \
+	  tests/redirector/test_flush.py tests/redirector/test_counters.py tests/redirector/test_upgrade.py \
+	  tests/redirector/test_pruning.py
 
 # What a counted redirect costs, beside nginx and others; wants wrk, and nginx for its rows.
 # make bench SECONDS=4 ROUNDS=5 CONNECTIONS=64 JSON=bench.json
@@ -79,6 +80,10 @@ bench-bounds: .venv/installed-dev
 bench-api: .venv/installed-dev
 	$(BIN)/python -m loadtest.bench_api
 
+# What the dashboard's screens take with 100 links and with 10,000, and ten million clicks.
+bench-dashboard: .venv/installed-dev
+	$(BIN)/python -m loadtest.bench_dashboard
+
 # Sends a running API what its OpenAPI document allows, and what it does not.
 # make schemathesis CASES=200 OPTIONS="--workers 4"
 CASES = 30
@@ -97,7 +102,7 @@ chaos: .venv/installed-dev
 outage: .venv/installed-dev
 	$(BIN)/python -u -m tests.system.outage --seconds $(SECONDS)
 
-# Takes each mechanism of the counting contract away in turn: a test must fail. Takes minutes.
+# Takes each mechanism of counting and of access away in turn: a test must fail. Takes minutes.
 mutations: .venv/installed-dev
 	$(BIN)/python -m tests.mutations
 

@@ -18,12 +18,14 @@ from api.discovery import mount_discovery
 from api.errors import HANDLERS
 from api.events import mount_events
 from api.expensive_reads import ExpensiveReads
-from api.health import Health, health
 from api.idempotency import Idempotency
 from api.orders import mount_orders
 from api.paths import Paths, RoutedHeaders, Unrouted
+from api.qr_codes import mount_qr_codes
 from api.resource import mount
 from api.state import State
+from api.statistics import mount_statistics
+from serving.health import Health, health
 from serving.security import SECURITY_HEADERS, content_security_policy
 from tracking.background import cancel, start_vital
 from tracking.database import Database
@@ -97,6 +99,8 @@ def create_app(settings: Settings) -> FastAPI:
     mount_events(paths)
     mount(paths, CAMPAIGNS)
     mount_orders(paths)
+    mount_statistics(paths)
+    mount_qr_codes(paths)
     mount(paths, CATEGORIES)
     app.router.routes.extend(docs.routes(TITLE, describe(paths.declared)))
     app.router.routes.append(Route("/healthz", health))

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from api.errors import NULL_CHARACTERS, ApiError
 from api.idempotency import claim_key
-from api.negotiation import require_json_accepted
+from api.negotiation import require_acceptable
 from api.state import database_of, token_uses_of
 from tracking import organizers, tokens
 from tracking.organizers import Event
@@ -131,7 +131,7 @@ def _read_secret(request: Request) -> str:
     """The token's secret, when all that comes before it in the order of checks is well."""
     if _NUL.search(request.scope["query_string"]):
         raise ApiError.malformed(NULL_CHARACTERS)
-    require_json_accepted(request.headers)
+    require_acceptable(request)
     words = request.headers.get("authorization", "").encode("latin-1").split()
     if not words or words[0].lower() != b"token":
         raise ApiError.not_authenticated("Authentication credentials were not provided.")

@@ -149,6 +149,8 @@ class _Writer:
             response["content"] = {
                 JSON: {"schema": reference, "example": self._read_example(reference)}
             }
+        for media_type in operation.media_types:
+            response.setdefault("content", {})[media_type] = {"schema": _text(media_type)}
         if status == 201:
             response["links"] = dict(self._links(path))
         return response
@@ -177,7 +179,15 @@ class _Writer:
         if results is None:
             return _example(schema)
         item = _example(self._resolve(results["items"]))
-        return {"count": 1, "next": None, "previous": None, "results": [item]}
+        page = {"count": 1, "next": None, "previous": None, "results": [item]}
+        return {**_example(schema), **page}
+
+
+def _text(media_type: str) -> Json:
+    """What has no schema of its own: a text, or bytes."""
+    if media_type.startswith("text/"):
+        return {"type": "string"}
+    return {"type": "string", "format": "binary"}
 
 
 def _is_list(operation: Operation) -> bool:
@@ -192,7 +202,8 @@ def _parameters(path: str, method: str, operation: Operation) -> list[Parameter]
     in_path = [PATH[name] for name in compile_path(path)[2]]
     if _is_list(operation):
         conditions = CONDITIONS if operation.conditional else ()
-        return [*in_path, *PAGES, *operation.parameters, *conditions]
+        named = {each.name: each for each in (*PAGES, *operation.parameters)}
+        return [*in_path, *named.values(), *conditions]
     if method != "GET":
         return [*in_path, *operation.parameters, IDEMPOTENCY_KEY]
     return [*in_path, *operation.parameters]
@@ -263,8 +274,9 @@ def _errors(path: str, method: str, operation: Operation) -> Iterator[tuple[str,
     elif "{id}" in path:
         yield "404", _problem("There is nothing with this id here.", _DETAIL)
     if operation.writes is None:
-        if any("maxLength" in each.schema for each in operation.parameters):
-            told = "The query holds a NUL, or a text that is too long."
+        too_long = any("maxLength" in each.schema for each in operation.parameters)
+        if too_long or operation.checks_query:
+            told = "The query holds a NUL, or what can't be meant."
             yield "400", _problem(told, _FIELD_ERRORS, _DETAIL)
         else:
             yield "400", _problem("The query holds a NUL.", _DETAIL)

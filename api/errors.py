@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from serving.health import RETRY_AFTER
 from tracking.errors import (
     DatabaseUnavailableError,
     DuplicateCodeError,
@@ -21,8 +22,6 @@ FieldErrors = dict[str, list[str]]
 NON_FIELD_ERRORS = "non_field_errors"
 NULL_CHARACTERS = "Null characters are not allowed."
 CODE_TAKEN: FieldErrors = {"code": ["campaign with this code already exists."]}
-RETRY_AFTER = 5
-"""Seconds after which asking again may help: longer than most locks, and most requests, last."""
 
 _AWAY = "The database can't be used right now. Please try again."
 _TOO_SLOW = "It took too long to read. Please ask for less."

@@ -5,6 +5,7 @@ Each reads a value as pretix does: numbers are taken as text, `"7"` as a number,
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial as partial_of
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -20,74 +21,61 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from api import spellings
-from api.errors import NULL_CHARACTERS, ApiError, FieldErrors
+from api.errors import ApiError, FieldErrors
 from api.numbers import MAX_INTEGER, MIN_INTEGER, whole_number
-from tracking import languages, links, orders, urls
+from tracking import campaign_rules, languages, links, orders, urls
+from tracking.campaign_rules import InvalidFieldError
 from tracking.languages import InvalidTextError
-from tracking.urls import InvalidUrlError
 
 _REQUIRED = "This field is required."
 _NULL = "This field may not be null."
-_BLANK = "This field may not be blank."
 _NOT_TEXT = "Not a valid string."
 _NOT_INTEGER = "A valid integer is required."
 _NOT_BOOLEAN = "Must be a valid boolean."
 
-_CODE_LENGTH = 64
 # Of pydantic's context, which hands a reader what is in no body.
 _PUBLIC_ORIGIN = "public_origin"
 _DECIMAL_ZEROS = re.compile(r"\.0*$")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 Reader = Callable[[Any], Any]
 
 
-def _read_text(
-    value: object, max_length: int, *, blank: bool = False, trimmed: bool = False
-) -> str:
+def _text(value: object) -> str:
+    """What is text, or a number, which stands for its digits."""
     _refuse_null(value)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise _invalid(_NOT_TEXT)
-    text = str(value)
-    if trimmed:
-        text = text.strip()
-    if not text and not blank:
-        raise _invalid(_BLANK)
-    _check_characters(text)
-    if len(text) > max_length:
-        raise _invalid(f"Ensure this field has no more than {max_length} characters.")
-    return text
+    return str(value)
 
 
-def _read_line(value: object) -> str:
-    return _read_text(value, 255, trimmed=True)
+def _by_rule(read: Callable[[str], str]) -> Reader:
+    """Reads a text by a rule of the domain."""
+
+    def checked(value: object) -> str:
+        try:
+            return read(_text(value))
+        except InvalidFieldError as error:
+            raise _invalid(str(error)) from None
+
+    return checked
 
 
-def _read_line_or_blank(value: object) -> str:
-    return _read_text(value, 255, blank=True, trimmed=True)
+def _line_or_blank(text: str) -> str:
+    return campaign_rules.check_text(text.strip(), campaign_rules.MAX_DESCRIPTION, blank=True)
 
 
-def _read_code(value: object) -> str:
-    code = _read_text(value, _CODE_LENGTH)
-    if not links.CODE.fullmatch(code):
-        raise _invalid("Only the letters A-Z and a-z, digits, underscores and dashes are allowed.")
-    return code
-
-
-def _read_order_code(value: object) -> str:
-    code = _read_text(value, _CODE_LENGTH)
+def _order_code(text: str) -> str:
+    code = campaign_rules.check_text(text, campaign_rules.MAX_CODE)
     if not orders.CODE.fullmatch(code):
-        raise _invalid("Only the letters A-Z, digits and dashes are allowed.")
+        raise InvalidFieldError("Only the letters A-Z, digits and dashes are allowed.")
     return code.upper()
 
 
 def _read_target(value: object, info: ValidationInfo) -> str:
-    target = _read_text(value, urls.MAX_LENGTH, blank=True)
     public_origin = (info.context or {}).get(_PUBLIC_ORIGIN, "")
-    try:
-        return links.check_leads_away(urls.check_target(target), public_origin) if target else ""
-    except InvalidUrlError as error:
-        raise _invalid(str(error)) from None
+    read = partial_of(campaign_rules.read_target, public_origin=public_origin)
+    target: str = _by_rule(read)(value)
+    return target
 
 
 def _read_integer(value: object) -> int:
@@ -125,7 +113,12 @@ def _read_multi_lingual(value: object) -> languages.MultiLingual:
     except InvalidTextError as error:
         raise _invalid(str(error)) from None
     for entry in text.values():
-        _check_characters(entry)
+        _by_rule(_storable)(entry)
+    return text
+
+
+def _storable(text: str) -> str:
+    campaign_rules.check_characters(text)
     return text
 
 
@@ -136,16 +129,6 @@ def _or_null(read: Reader) -> Reader:
 def _refuse_null(value: object) -> None:
     if value is None:
         raise _invalid(_NULL)
-
-
-def _check_characters(text: str) -> None:
-    """Refuses characters that SQL databases or UTF-8 can't hold."""
-    if "\0" in text:
-        raise _invalid(NULL_CHARACTERS)
-    surrogate = _SURROGATE.search(text)
-    if surrogate:
-        point = ord(surrogate[0])
-        raise _invalid(f"Surrogate characters are not allowed: U+{point:04X}.")
 
 
 def _invalid(message: str) -> PydanticCustomError:
@@ -160,21 +143,25 @@ def _reads(
 
 
 # The constraints repeat what the readers check, and describe what clients get to read.
-Line = Annotated[str, Field(min_length=1, max_length=255), _reads(_read_line, spellings.LINE)]
+Line = Annotated[
+    str,
+    Field(min_length=1, max_length=255),
+    _reads(_by_rule(campaign_rules.read_description), spellings.LINE),
+]
 OptionalLine = Annotated[
     Annotated[str, Field(max_length=255)] | None,
-    _reads(_or_null(_read_line_or_blank), spellings.OPTIONAL_LINE),
+    _reads(_or_null(_by_rule(_line_or_blank)), spellings.OPTIONAL_LINE),
 ]
 # Not sent: one is drawn. Null is as wrong as a blank, and never read.
 OptionalCode = Annotated[
     str | None,
-    _reads(_read_code, spellings.CODE),
+    _reads(_by_rule(campaign_rules.read_code), spellings.CODE),
     WithJsonSchema({"type": "string", "pattern": f"^{links.CODE.pattern}$"}, mode="serialization"),
 ]
 OrderCode = Annotated[
     str,
     Field(pattern=r"^[A-Z0-9-]{1,64}$"),
-    _reads(_read_order_code, spellings.ORDER_CODE),
+    _reads(_by_rule(_order_code), spellings.ORDER_CODE),
 ]
 Target = Annotated[str, Field(max_length=urls.MAX_LENGTH), _reads(_read_target, spellings.TARGET)]
 Integer = Annotated[

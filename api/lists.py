@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from api.buffering import MAX_IN_MEMORY, ResponseBuffer
 from api.conditional import dated, unsent
-from api.pagination import MAX_PAGE_BYTES, Position
+from api.pagination import MAX_PAGE_BYTES, PAGE_SIZE, Position
 from api.state import database_of, expensive_reads_of, response_buffers_of
 from tracking.database import Transaction
 from tracking.tokens import Token
@@ -52,6 +52,10 @@ class _Asked:
         }
 
 
+async def _nothing_more(_: Transaction) -> Mapping[str, object]:
+    return {}
+
+
 async def answer_list(
     request: Request,
     token: Token,
@@ -61,6 +65,8 @@ async def answer_list(
     modified: Callable[[Transaction], Awaitable[int | None]] | None = None,
     sizes: SizesReader | None = None,
     expensive: bool = False,
+    largest: int = PAGE_SIZE,
+    more: Callable[[Transaction], Awaitable[Mapping[str, object]]] = _nothing_more,
 ) -> Response:
     """Answers with the page that the query asks for, unless the request's conditions forbid it.
 
@@ -73,6 +79,8 @@ async def answer_list(
         sizes: for items that may be large: reads how many bytes those of a window are at most, in
             order. None = a page is never large.
         expensive: whether every page costs much to read.
+        largest: how many items a page has at most.
+        more: reads what a page says besides.
 
     Raises:
         ApiError: 404, there is no such page; 503, it is large or expensive, and there is no room
@@ -84,7 +92,7 @@ async def answer_list(
         mark = None if modified is None else await modified(transaction)
         total = await count(transaction)
         # A page that does not exist is 404 under any condition (RFC 9110, section 13.2.1).
-        position = Position.of(request.query_params, total)
+        position = Position.of(request.query_params, total, largest=largest)
         return unsent(request.headers, mark) or _Asked(mark, position)
 
     def read(*, expensively: bool) -> AbstractAsyncContextManager[Transaction]:
@@ -100,6 +108,7 @@ async def answer_list(
         if sizes is None or sum(await sizes(transaction, window)) <= MAX_IN_MEMORY:
             items = await list_(transaction, window)
             page = asked.page(request, [asdict(item) for item in items])
+            page |= await more(transaction)
             return JSONResponse(page, headers=dated(asked.mark))
     # What was seen is given up with the reader connection: waiting for room must not keep one.
     buffer = await response_buffers_of(request).open(token.id)

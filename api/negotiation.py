@@ -1,6 +1,10 @@
-"""Which formats a client takes: JSON is the only one there is."""
+"""Which formats a client takes: JSON, and what a few paths have besides."""
+
+from collections.abc import Callable
+from typing import TypeVar
 
 from starlette.datastructures import Headers
+from starlette.requests import Request
 
 from api.errors import ApiError
 
@@ -8,29 +12,52 @@ JSON = "application/json"
 
 _SPACES = " \t"  # RFC 9110, section 5.6.3; Python strips more
 
-# Media ranges that JSON satisfies, by how specific they are (RFC 9110, section 12.5.1).
-_SPECIFICITY = {"*/*": 0, "application/*": 1, JSON: 2}
+_more: dict[Callable[..., object], tuple[str, ...]] = {}
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., object])
 
 
-def require_json_accepted(headers: Headers) -> None:
-    """Checks that JSON satisfies the Accept header; without one, anything goes.
+def answers(*media_types: str) -> Callable[[Endpoint], Endpoint]:
+    """Declares what an endpoint answers with besides JSON."""
 
-    Parameters of a range but its weight don't matter: `application/json; indent=4` is JSON.
+    def declared(endpoint: Endpoint) -> Endpoint:
+        _more[endpoint] = media_types
+        return endpoint
+
+    return declared
+
+
+def require_acceptable(request: Request) -> None:
+    """Checks that something the endpoint has satisfies the Accept header; without one, anything
+    goes. A `format` in the query is a choice of its own.
 
     Raises:
         ApiError: 406.
     """
+    endpoint = request.scope.get("endpoint")
+    more = _more.get(endpoint, ()) if endpoint is not None else ()
+    if more and "format" in request.query_params:
+        return
+    if not any(accepts(request.headers, each) for each in (JSON, *more)):
+        raise ApiError.not_acceptable()
+
+
+def accepts(headers: Headers, media_type: str) -> bool:
+    """Whether a media type satisfies the Accept header (RFC 9110, section 12.5.1).
+
+    Parameters of a range but its weight don't matter: `application/json; indent=4` is JSON.
+    """
     ranges = [part for value in headers.getlist("accept") for part in value.split(",")]
     if not any(part.strip(_SPACES) for part in ranges):
-        return
+        return True
+    specificities = {"*/*": 0, f"{media_type.partition('/')[0]}/*": 1, media_type: 2}
     best, accepted = -1, False
     for part in ranges:
         media_range, *parameters = (word.strip(_SPACES).lower() for word in part.split(";"))
-        specificity = _SPECIFICITY.get(media_range, -1)
+        specificity = specificities.get(media_range, -1)
         if specificity > best:
             best, accepted = specificity, not any(map(_is_zero_weight, parameters))
-    if not accepted:
-        raise ApiError.not_acceptable()
+    return accepted
 
 
 def _is_zero_weight(parameter: str) -> bool:

@@ -50,18 +50,19 @@ class Position:
     shortened: bool = False
 
     @classmethod
-    def of(cls, query: QueryParams, count: int) -> Self:
+    def of(cls, query: QueryParams, count: int, *, largest: int = PAGE_SIZE) -> Self:
         """Reads `page` and `page_size`.
 
         Args:
             count: how many items the whole list has; an empty list has one page.
+            largest: how many a page has at most.
 
         Raises:
             ApiError: 404, there is no such page.
         """
         size = whole_number(query.get(_PAGE_SIZE, "")) or PAGE_SIZE
-        if not 0 < size <= PAGE_SIZE:
-            size = PAGE_SIZE
+        if not 0 < size <= largest:
+            size = largest if size > largest > PAGE_SIZE else PAGE_SIZE
         last = max(1, -(-count // size))
         wanted = query.get(_PAGE) or "1"
         page = last if wanted == "last" else whole_number(wanted)

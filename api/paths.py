@@ -36,6 +36,8 @@ class Operation:
         parameters: of the query, but those that every list has.
         other_statuses: of success as well, with the same body.
         conditional: whether a list has a date of its last change (api/conditional.py).
+        media_types: what it answers with besides JSON (api/negotiation.py).
+        checks_query: whether a parameter of the query that can't be meant is an error.
     """
 
     id: str
@@ -46,6 +48,8 @@ class Operation:
     parameters: tuple[Parameter, ...] = ()
     other_statuses: tuple[int, ...] = ()
     conditional: bool = True
+    media_types: tuple[str, ...] = ()
+    checks_query: bool = False
 
 
 @dataclass(frozen=True, slots=True)

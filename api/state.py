@@ -6,7 +6,7 @@ from starlette.requests import Request
 
 from api.buffering import ResponseBuffers
 from api.expensive_reads import ExpensiveReads
-from api.health import Health
+from serving.health import Health
 from tracking.database import Database
 from tracking.settings import Settings
 from tracking.token_uses import TokenUses

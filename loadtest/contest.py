@@ -24,7 +24,7 @@ from loadtest.popularity import Ranks
 from loadtest.process import clean_environment, service
 from loadtest.rows import WARM_UP_SECONDS, Row
 from loadtest.waymark import Server, Waymark, running, wait_until_well
-from redirector.redis_binary import find_binary
+from redirector.embedded.binary import find_binary
 from tracking.settings import Settings
 
 LINKS = 1000

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import uvicorn
 
-from redirector.redis_binary import find_binary
+from redirector.embedded.binary import find_binary
 from tracking.errors import WaymarkError
 
 Description = dict[str, str | int]

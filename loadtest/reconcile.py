@@ -87,7 +87,7 @@ class Reckoning:
 @dataclass(frozen=True, slots=True)
 class _Health:
     unconfirmed_clicks: int
-    spooled_clicks: int
+    journalled_clicks: int
 
 
 _parse_health = TypeAdapter(_Health).validate_json
@@ -110,7 +110,7 @@ def drain(
     """Compares again and again until everything agrees and rests, or patience is at its end.
 
     Args:
-        redirector: its URL, to be asked whether clicks still wait for Redis; None: nobody is.
+        redirector: its URL, to be asked whether clicks still wait for SQL; None: nobody is.
         patience: seconds.
 
     Raises:
@@ -144,7 +144,7 @@ def _unconfirmed(redirector: str | None) -> int:
         return 0
     health = httpx.get(f"{require_loopback(redirector)}/healthz", trust_env=False)
     report = _parse_health(health.content)
-    return report.unconfirmed_clicks + report.spooled_clicks
+    return report.unconfirmed_clicks + report.journalled_clicks
 
 
 def _main() -> int:

@@ -14,7 +14,7 @@ from loadtest.process import child, clean_environment, signals_held
 
 LOG = "stack.log"
 
-_WAYMARK = "redirector.cli"
+_WAYMARK = "redirector.commands.cli"
 
 _READY_SECONDS = 60.0
 # `waymark run` kills what has not stopped by itself after 30 seconds.
@@ -34,15 +34,17 @@ class Stack:
     """
 
     def __init__(self, directory: Path) -> None:
-        redirector_port, api_port = free_ports(2)
+        redirector_port, api_port, dashboard_port = free_ports(3)
         self.redirector = f"http://{HOST}:{redirector_port}"
         self.api = f"http://{HOST}:{api_port}"
+        self.dashboard = f"http://{HOST}:{dashboard_port}"
         self.log = directory / LOG
         self._environment = {
             **clean_environment(directory),
             "HOST": HOST,
             "REDIRECTOR_PORT": str(redirector_port),
             "API_PORT": str(api_port),
+            "DASHBOARD_PORT": str(dashboard_port),
             "DATA_DIR": str(directory / "data"),
         }
 
@@ -88,7 +90,7 @@ class Stack:
 
     def _wait_until_well(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + _READY_SECONDS
-        for service in (self.redirector, self.api):
+        for service in (self.redirector, self.api, self.dashboard):
             while not _is_well(service):
                 if process.poll() is not None:
                     raise LoadtestError("the stack did not start")

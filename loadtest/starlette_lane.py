@@ -3,7 +3,7 @@
 The same app in the same server, with the HTTP protocol that is beneath it: what that lane spares.
 """
 
-from redirector.app import create_app
+from redirector.http.app import create_app
 from serving import server
 from serving.open_files import allowed_connections
 from tracking import process

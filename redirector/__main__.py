@@ -10,8 +10,8 @@ from multiprocessing.process import BaseProcess
 from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
-from redirector.app import create_app
-from redirector.protocol import Protocol
+from redirector.http.app import create_app
+from redirector.http.protocol import Protocol
 from serving import server
 from serving.open_files import allowed_connections
 from tracking import process

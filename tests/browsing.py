@@ -29,11 +29,17 @@ class Chromium:
 
     @asynccontextmanager
     async def page(
-        self, *, width: int = 1300, scheme: Literal["light", "dark"] = "light"
+        self,
+        *,
+        width: int = 1300,
+        scheme: Literal["light", "dark"] = "light",
+        scripts: bool = True,
     ) -> AsyncIterator[Page]:
         """A window of its own, with nothing in its caches."""
         context = await self._browser.new_context(
-            viewport={"width": width, "height": 700}, color_scheme=scheme
+            viewport={"width": width, "height": 700},
+            color_scheme=scheme,
+            java_script_enabled=scripts,
         )
         try:
             yield await context.new_page()

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.browsing import Chromium, running_chromium
@@ -34,6 +35,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+# How long an example takes is for benchmarks: a busy machine fails no test.
+hypothesis.settings.register_profile("waymark", deadline=None)
+hypothesis.settings.load_profile("waymark")
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from redirector.embedded import server_arguments
-from redirector.redis_binary import find_binary
+from redirector.embedded.__main__ import server_arguments
+from redirector.embedded.binary import find_binary
 from tracking.settings import Settings
 
 _START_SECONDS = 20

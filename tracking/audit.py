@@ -32,7 +32,7 @@ class Audit:
         ledger = self.ledger
         rows = "as many" if ledger.clicks == ledger.hourly_sum else str(ledger.hourly_sum)
         moved = (
-            f"{ledger.clicks} clicks were moved into SQL by {ledger.batches} entries of the "
+            f"{ledger.clicks} clicks were moved into SQL by {ledger.writers} entries of the "
             f"ledger; the hourly rows hold {rows}"
         )
         lines = [*self.differences, moved]
@@ -57,6 +57,10 @@ async def recount(connection: AsyncConnection) -> Audit:
         f"it has {found.items}"
         for found in await tallies.audit(connection)
     ]
+    summed = [
+        f"{found.event}: {found.hours} of its hours are not the sums of its campaigns' rows"
+        for found in await clicks.audit_hours(connection)
+    ]
     total = await campaigns.count_all(connection)
     ledger = await clicks.ledger(connection)
-    return Audit(total, ledger, (*clicked, *ordered, *tallied))
+    return Audit(total, ledger, (*clicked, *summed, *ordered, *tallied))

@@ -12,8 +12,9 @@ from sqlalchemy import ColumnElement, Select, delete, func, insert, literal, sel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracking import changelog, clicks, marks, tallies
-from tracking.database import Database, Lookup, upsert
+from tracking.database import Database, Lookup, insert_many, upsert
 from tracking.errors import DuplicateCodeError
+from tracking.links import Link
 from tracking.search import contains, searchable
 from tracking.tables import campaign_changes, campaign_texts, campaigns, events, organizers
 from tracking.tallies import Kind
@@ -22,6 +23,7 @@ from tracking.window import SortKey, Window, is_indexed, rows, sort_keys
 # The contract, "Campaigns": what a client gets when it chooses no code.
 _RANDOM_ALPHABET = string.ascii_letters + string.digits
 _RANDOM_LENGTH = 9
+_CODES_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +39,16 @@ class Campaign:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
-    """What a redirect needs of a campaign.
+class NewCampaign:
+    """A campaign to be made.
 
     Attributes:
-        shop_url: the event's own ticket shop; "" = the setting `SHOP_URL`.
+        code: None = one is drawn.
     """
 
-    campaign_id: int
-    organizer: str
-    event: str
-    code: str
-    external_target: str
-    shop_url: str
+    description: str
+    external_target: str = ""
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ class Change:
     code: str
 
 
-_COLUMNS = [campaigns.c[field.name] for field in fields(Campaign)]
+CAMPAIGN_COLUMNS = [campaigns.c[field.name] for field in fields(Campaign)]
 
 
 async def count(
@@ -69,7 +68,7 @@ async def count(
     """How many campaigns `list_` lists."""
     if not search and not code:
         return await tallies.read(connection, event_id, Kind.CAMPAIGN)
-    query = select(func.count()).select_from(campaigns).where(*_among(event_id, search, code))
+    query = select(func.count()).select_from(campaigns).where(*matching(event_id, search, code))
     return (await connection.execute(query)).scalar_one()
 
 
@@ -95,7 +94,7 @@ async def list_(
         ordering: columns to order by, `-` before one for descending: all but `external_target`.
             Empty = by id; else equal ones come newest first.
     """
-    query = select(*_COLUMNS).where(*_among(event_id, search, code))
+    query = select(*CAMPAIGN_COLUMNS).where(*matching(event_id, search, code))
     identity = campaigns.c.id if ordering or search else None
     found = await rows(connection, query, _keys(ordering), window, identity=identity)
     return [Campaign(**row) for row in found]
@@ -110,7 +109,8 @@ def _keys(ordering: Sequence[str]) -> list[SortKey]:
     return sort_keys(campaigns, (*(ordering or ("id",)), "-id"), unique={"id", "code"})
 
 
-def _among(event_id: int, search: str, code: str) -> list[ColumnElement[bool]]:
+def matching(event_id: int, search: str = "", code: str = "") -> list[ColumnElement[bool]]:
+    """What the event's campaigns have in common that are searched for, as `list_` says."""
     conditions = [campaigns.c.event_id == event_id]
     if code:
         conditions.append(campaigns.c.code == code)
@@ -122,9 +122,21 @@ def _among(event_id: int, search: str, code: str) -> list[ColumnElement[bool]]:
     return conditions
 
 
+async def between(
+    connection: AsyncConnection, event_id: int, first: int, last: int
+) -> list[Campaign]:
+    """The event's campaigns with these ids and those between, by id."""
+    query = (
+        select(*CAMPAIGN_COLUMNS)
+        .where(campaigns.c.event_id == event_id, campaigns.c.id.between(first, last))
+        .order_by(campaigns.c.id)
+    )
+    return [Campaign(**row) for row in (await connection.execute(query)).mappings()]
+
+
 async def get(connection: AsyncConnection, event_id: int, id: int) -> Campaign | None:
     """The event's campaign with this id, or None."""
-    query = select(*_COLUMNS).where(campaigns.c.event_id == event_id, campaigns.c.id == id)
+    query = select(*CAMPAIGN_COLUMNS).where(campaigns.c.event_id == event_id, campaigns.c.id == id)
     row = (await connection.execute(query)).mappings().one_or_none()
     return Campaign(**row) if row else None
 
@@ -146,7 +158,7 @@ async def create(
         DuplicateCodeError: the code is taken, by whichever organizer.
     """
     while True:
-        drawn = code or "".join(secrets.choice(_RANDOM_ALPHABET) for _ in range(_RANDOM_LENGTH))
+        drawn = code or draw_code()
         statement = (
             upsert(campaigns)
             .values(
@@ -158,7 +170,7 @@ async def create(
                 click_count=0,
             )
             .on_conflict_do_nothing(index_elements=[campaigns.c.code])
-            .returning(*_COLUMNS)
+            .returning(*CAMPAIGN_COLUMNS)
         )
         row = (await connection.execute(statement)).mappings().one_or_none()
         if row is not None:
@@ -173,6 +185,80 @@ async def create(
             return made
         if code is not None:
             raise DuplicateCodeError(code)
+
+
+async def create_many(
+    connection: AsyncConnection, event_id: int, made: Sequence[NewCampaign]
+) -> tuple[int, int]:
+    """Makes campaigns, one at least; ten thousand take a second.
+
+    Returns:
+        The ids of the first and the last: those between are theirs, in their order.
+
+    Raises:
+        DuplicateCodeError: a code is taken, or comes twice; none is made.
+    """
+    codes = await _codes_for(connection, made)
+    newest = select(func.coalesce(func.max(campaigns.c.id), 0))
+    before = (await connection.execute(newest)).scalar_one()
+    await insert_many(
+        connection,
+        campaigns,
+        [
+            (None, event_id, code, each.description, each.external_target, 0, 0)
+            for code, each in zip(codes, made, strict=True)
+        ],
+    )
+    query = select(campaigns.c.id).where(campaigns.c.id > before, campaigns.c.event_id == event_id)
+    ids = (await connection.execute(query.order_by(campaigns.c.id))).scalars().all()
+    texts = [
+        (event_id, id, searchable(code, each.description, each.external_target))
+        for id, code, each in zip(ids, codes, made, strict=True)
+    ]
+    await insert_many(connection, campaign_texts, texts)
+    await insert_many(connection, campaign_changes, [(None, code, time.time()) for code in codes])
+    await tallies.add(connection, event_id, Kind.CAMPAIGN, len(made))
+    await marks.note_write(connection, event_id)
+    changelog.note(
+        connection, f"made {len(made)} campaigns of event {event_id}, {ids[0]} to {ids[-1]}"
+    )
+    return ids[0], ids[-1]
+
+
+async def _codes_for(connection: AsyncConnection, made: Sequence[NewCampaign]) -> list[str]:
+    """The code of each: its own, or one that is drawn."""
+    chosen = [each.code for each in made if each.code is not None]
+    taken = await taken_codes(connection, chosen)
+    if taken:
+        raise DuplicateCodeError(min(taken))
+    if len(set(chosen)) < len(chosen):
+        raise DuplicateCodeError(next(code for code in chosen if chosen.count(code) > 1))
+    free = await _free_codes(connection, len(made) - len(chosen), set(chosen))
+    return [free.pop() if each.code is None else each.code for each in made]
+
+
+async def _free_codes(connection: AsyncConnection, number: int, used: set[str]) -> list[str]:
+    """So many random codes that nobody has, and that are not among these."""
+    free: set[str] = set()
+    while len(free) < number:
+        drawn = {draw_code() for _ in range(number - len(free))} - used
+        free |= drawn - await taken_codes(connection, list(drawn))
+    return list(free)
+
+
+async def taken_codes(connection: AsyncConnection, codes: Sequence[str]) -> set[str]:
+    """Those of these codes that campaigns have, whosever."""
+    taken: set[str] = set()
+    for offset in range(0, len(codes), _CODES_AT_ONCE):
+        part = codes[offset : offset + _CODES_AT_ONCE]
+        query = select(campaigns.c.code).where(campaigns.c.code.in_(part))
+        taken.update((await connection.execute(query)).scalars())
+    return taken
+
+
+def draw_code() -> str:
+    """A random code, as who chooses none gets it."""
+    return "".join(secrets.choice(_RANDOM_ALPHABET) for _ in range(_RANDOM_LENGTH))
 
 
 async def change(
@@ -194,8 +280,9 @@ async def change(
         if await is_taken(connection, code):
             raise DuplicateCodeError(code)
         await _note_change(connection, code)
-    statement = update(campaigns).where(campaigns.c.id == id).values(**values).returning(*_COLUMNS)
-    after = Campaign(**(await connection.execute(statement)).mappings().one())
+    statement = update(campaigns).where(campaigns.c.id == id).values(**values)
+    changed = await connection.execute(statement.returning(*CAMPAIGN_COLUMNS))
+    after = Campaign(**changed.mappings().one())
     await _note_text(connection, event_id, after)
     await _note_change(connection, before.code)
     await marks.note_write(connection, event_id)

@@ -1,6 +1,6 @@
 """The `waymark` command: what an operator does by hand, as far as SQL goes.
 
-`redirector/cli.py` adds what looks into Redis and spools as well.
+`redirector/commands/cli.py` adds what looks into Redis and journals as well.
 """
 
 import asyncio
@@ -26,7 +26,8 @@ NAME = "waymark"
 MAX_ID = 2**63 - 1  # SQLite's integers have 64 bits
 
 
-def _typer(help: str) -> typer.Typer:
+def command_group(help: str) -> typer.Typer:
+    """Commands that belong together."""
     # Help and errors are plain text, so that a log or a pipe can hold them.
     return typer.Typer(
         help=help,
@@ -44,9 +45,9 @@ def _show_version(wanted: bool) -> None:
 
 
 _HELP = "Tracking links for events: set up, and check, what the services work on."
-app = _typer(_HELP)
-event_app = _typer("Events, and the organizers they belong to.")
-token_app = _typer("Tokens that clients of the API show.")
+app = command_group(_HELP)
+event_app = command_group("Events, and the organizers they belong to.")
+token_app = command_group("Tokens that clients of the API show.")
 app.add_typer(event_app, name="event")
 app.add_typer(token_app, name="token")
 
@@ -138,7 +139,7 @@ def create_event(
     async def work(database: Database) -> organizers.Event:
         if shop_url:
             check_leads_away(shop_url, Settings.load().public_origin)
-        async with database.write(by=_operator()) as connection:
+        async with database.write(by=operator()) as connection:
             return await organizers.ensure_event(
                 connection,
                 organizer,
@@ -185,8 +186,8 @@ def create_token(
     """Make a token and print it: it can't be shown again."""
 
     async def work(database: Database) -> str:
-        async with database.write(by=_operator()) as connection:
-            organizer_id = await _organizer_id(connection, organizer)
+        async with database.write(by=operator()) as connection:
+            organizer_id = await organizer_id_of(connection, organizer)
             return await tokens.create(
                 connection,
                 organizer_id,
@@ -205,7 +206,7 @@ def list_tokens(organizer: Organizer) -> None:
 
     async def work(database: Database) -> list[tokens.Token]:
         async with database.read() as connection:
-            return await tokens.list_(connection, await _organizer_id(connection, organizer))
+            return await tokens.list_(connection, await organizer_id_of(connection, organizer))
 
     header = ("id", "name", "events", "access", "created", "last used", "expires", "revoked")
     for line in table([header, *map(_row, on_database(work))]):
@@ -221,7 +222,7 @@ def revoke_token(
     """End a token at once."""
 
     async def work(database: Database) -> None:
-        async with database.write(by=_operator()) as connection:
+        async with database.write(by=operator()) as connection:
             if not await tokens.revoke(connection, id):
                 raise UnknownNameError(f"there is no token {id}")
 
@@ -268,11 +269,17 @@ async def _on_database(
         await database.close()
 
 
-def _operator() -> str:
+def operator() -> str:
+    """Who writes, for the log of changes."""
     return f"command line of user {os.getuid()}"
 
 
-async def _organizer_id(connection: AsyncConnection, slug: str) -> int:
+async def organizer_id_of(connection: AsyncConnection, slug: str) -> int:
+    """The id of the organizer with this slug.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
     id = await organizers.find_organizer(connection, slug)
     if id is None:
         raise UnknownNameError(f"there is no organizer {slug}")

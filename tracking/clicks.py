@@ -1,20 +1,31 @@
-"""Clicks: batches of them, put into the counts exactly once, and the proof that counts agree."""
+"""Clicks: put into the counts exactly once, and the proof that counts agree."""
 
 import logging
 import time
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from operator import attrgetter
 from typing import NamedTuple, NewType
 
-from sqlalchemy import and_, case, delete, func, insert, select, update
+from sqlalchemy import (
+    Column,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.schema import CreateTable
 
-from tracking import marks
-from tracking.database import insert_many, upsert
-from tracking.tables import batch_counts, campaigns, click_hours, flush_batches, writers
+from tracking import marks, writers
+from tracking.database import execute_many, upsert
+from tracking.tables import campaigns, click_hours, event_hours, events, flush_batches, organizers
+from tracking.writers import Verdict, Writer, judge
 
 logger = logging.getLogger(__name__)
 
@@ -22,11 +33,9 @@ Hour = NewType("Hour", int)
 """Whole hours since the epoch, UTC."""
 SECONDS_PER_HOUR = 3600
 
-# The row of the ledger that stands for all that are not kept any more.
-_OLDER = "older"
-KEPT_SECONDS = 90 * 24 * 3600.0
-"""For how long the ledger knows a batch: a copy of Redis's data must not be older when it is put
-back. At one flush a second that is under a gigabyte."""
+# So many ids a query: SQLite takes 32,766 parameters.
+_IDS_AT_ONCE = 10_000
+_OLD_BATCHES_KEPT_SECONDS = 90 * 24 * 3600.0
 
 
 class Audience(StrEnum):
@@ -56,18 +65,17 @@ class ClickCount(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Clicks that go into SQL together, once.
+    """Clicks of one writer that go into SQL together, once.
 
     Attributes:
-        id: unique for ever; a batch with an id that was applied before is not applied again.
+        first, last: the numbers of the writer's records whose clicks these are.
         counts: at most one for each campaign, hour and audience.
-        writers: the number up to which the clicks of each redirector process are in the counts
-            once this batch is.
     """
 
-    id: str
+    writer: Writer
+    first: int
+    last: int
     counts: tuple[ClickCount, ...]
-    writers: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +88,29 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class HoursDifference:
+    """An event some of whose hours are not the sums of its campaigns'.
+
+    Attributes:
+        event: both slugs, with a slash between.
+        hours: how many hours and audiences.
+    """
+
+    event: str
+    hours: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ledger:
     """The ledger against the hourly rows.
 
     Attributes:
-        batches: batches that the ledger knows.
+        writers: whose clicks the ledger knows.
         clicks: clicks of the ledger, of all audiences.
         hourly_sum: clicks of the hourly rows.
     """
 
-    batches: int
+    writers: int
     clicks: int
     hourly_sum: int
 
@@ -99,76 +120,134 @@ def hour_of(timestamp: float) -> Hour:
     return Hour(int(timestamp // SECONDS_PER_HOUR))
 
 
-async def apply(connection: AsyncConnection, batch: Batch) -> bool:
-    """Adds a batch to the hourly rows and to `click_count`, unless it was applied before.
+async def apply(connection: AsyncConnection, batches: Sequence[Batch]) -> list[Verdict]:
+    """Adds batches to the counts: of each writer those that follow what SQL has of it.
 
-    Must run in a write transaction of its own: the ledger row and the counts are committed
-    together or not at all. Clicks of campaigns that are gone are dropped, and logged.
+    Must run in a write transaction of its own: the ledger and the counts are committed together or
+    not at all. Clicks of campaigns that are gone are dropped, and logged.
+
+    Args:
+        batches: of each writer in the order of their numbers.
 
     Returns:
-        Whether the batch was new.
+        What became of each.
     """
-    if await is_applied(connection, batch.id):
-        return False
-    await _stage(connection, batch.counts)
-    dropped, gone = await _dropped(connection)
-    await _enter(connection, batch.id, sum(count.clicks for count in batch.counts) - dropped)
-    await _add_staged(connection)
-    await _note_writers(connection, batch.writers)
-    await marks.note_counts(connection, await _staged_events(connection))
-    if gone:
-        logger.warning("dropped %d clicks of %d deleted campaigns", dropped, gone)
-    return True
+    numbers = await writers.numbers_of(connection, {batch.writer for batch in batches})
+    verdicts: list[Verdict] = []
+    accepted: dict[Writer, int] = {}
+    counts: list[tuple[Writer, ClickCount]] = []
+    for batch in batches:
+        verdict = judge(numbers.get(batch.writer, 0), batch.first, batch.last)
+        verdicts.append(verdict)
+        if verdict is Verdict.ACCEPTED:
+            numbers[batch.writer] = accepted[batch.writer] = batch.last
+            counts += ((batch.writer, count) for count in batch.counts)
+    if accepted:
+        kept = await add(connection, [count for _, count in counts])
+        clicks: Counter[Writer] = Counter()
+        for writer, count in counts:
+            if count.campaign_id in kept:
+                clicks[writer] += count.clicks
+        await writers.advance(connection, accepted, clicks)
+    return verdicts
+
+
+async def add(connection: AsyncConnection, counts: Collection[ClickCount]) -> Collection[int]:
+    """Adds to the hourly rows, their sums and the marks; whoever calls enters it into the ledger.
+
+    Returns:
+        The campaigns that there are. What counts for others is dropped.
+    """
+    of_event = await _events_of(connection, {count.campaign_id for count in counts})
+    hours: Counter[tuple[int, Hour, str]] = Counter()
+    of_events: Counter[tuple[int, Hour, str]] = Counter()
+    people: Counter[int] = Counter()
+    dropped: Counter[int] = Counter()
+    for id, hour, audience, clicks in counts:
+        event = of_event.get(id)
+        if event is None:
+            dropped[id] += clicks
+            continue
+        hours[id, hour, audience.value] += clicks
+        of_events[event, hour, audience.value] += clicks
+        if audience is Audience.HUMAN:
+            people[id] += clicks
+    # In the order of their keys, so that each statement walks through its table once.
+    await execute_many(connection, _ADD_TO_HOURS, _rows(hours))
+    await execute_many(connection, _ADD_TO_EVENTS, _rows(of_events))
+    await execute_many(
+        connection, _ADD_TO_CAMPAIGN, [(clicks, id) for id, clicks in sorted(people.items())]
+    )
+    await marks.note_counts(connection, {of_event[id] for id in people})
+    await marks.note_statistics(connection, {event for event, _, _ in of_events})
+    if dropped:
+        logger.warning("dropped %d clicks of %d deleted campaigns", dropped.total(), len(dropped))
+    return of_event.keys()
 
 
 async def note_removal(connection: AsyncConnection, campaign_id: int) -> None:
-    """Takes a campaign's clicks out of the ledger. Must come before its deletion, with it."""
+    """Takes a campaign's clicks out of the ledger, and out of its event's hours.
+
+    Must come before its deletion, in the same transaction.
+    """
     query = select(func.sum(click_hours.c.clicks)).where(click_hours.c.campaign_id == campaign_id)
     clicks = (await connection.execute(query)).scalar_one()
     if clicks:
-        await _enter(connection, f"campaign {campaign_id} was deleted", -clicks)
-
-
-async def forget_batches(connection: AsyncConnection, before: float) -> None:
-    """Replaces the ledger's rows before this time (seconds since the epoch) by one.
-
-    Writers of which nothing was flushed since then are forgotten.
-    """
-    await connection.execute(delete(writers).where(writers.c.flushed_at < before))
-    statement = delete(flush_batches).where(
-        flush_batches.c.applied_at < before, flush_batches.c.id != _OLDER
-    )
-    removed = await connection.execute(statement.returning(flush_batches.c.clicks))
-    clicks = sum(removed.scalars())
-    if not clicks:
-        return
-    row = upsert(flush_batches).values(id=_OLDER, applied_at=0.0, clicks=clicks)
-    await connection.execute(
-        row.on_conflict_do_update(
-            index_elements=[flush_batches.c.id],
-            set_={"clicks": flush_batches.c.clicks + row.excluded.clicks},
+        await writers.note_deleted(connection, clicks)
+        rows = await connection.execute(
+            select(
+                campaigns.c.event_id,
+                click_hours.c.hour,
+                click_hours.c.audience,
+                -click_hours.c.clicks,
+            )
+            .join_from(click_hours, campaigns)
+            .where(click_hours.c.campaign_id == campaign_id)
         )
+        await execute_many(connection, _ADD_TO_EVENTS, [tuple(row) for row in rows])
+
+
+async def apply_old(
+    connection: AsyncConnection,
+    id: str,
+    counts: Collection[ClickCount],
+    numbers: Mapping[Writer, int],
+) -> bool:
+    """Adds a batch of a version before journals, unless it was applied before; whether it was new.
+
+    Must run in a write transaction of its own.
+
+    Args:
+        numbers: up to which number each writer's batches are in SQL once this is.
+    """
+    known = select(flush_batches.c.id).where(flush_batches.c.id == id)
+    if (await connection.execute(known)).first() is not None:
+        return False
+    kept = await add(connection, counts)
+    await connection.execute(insert(flush_batches).values(id=id, applied_at=time.time(), clicks=0))
+    await writers.note_old(connection, numbers)
+    await writers.note_earlier(
+        connection, sum(count.clicks for count in counts if count.campaign_id in kept)
     )
+    return True
 
 
-async def flushed_number(connection: AsyncConnection, writer: str) -> int:
-    """The number up to which a writer's clicks are in the counts; 0 when none are known to be."""
-    query = select(writers.c.number).where(writers.c.id == writer)
-    return (await connection.execute(query)).scalar_one_or_none() or 0
+async def forget(connection: AsyncConnection, now: float) -> None:
+    """Forgets what the ledger need not tell apart any more; the sum stays.
 
-
-async def is_applied(connection: AsyncConnection, batch_id: str) -> bool:
-    """Whether the ledger knows the batch."""
-    query = select(flush_batches.c.id).where(flush_batches.c.id == batch_id)
-    return (await connection.execute(query)).first() is not None
+    Args:
+        now: seconds since the epoch.
+    """
+    await writers.forget(connection, now)
+    old = flush_batches.c.applied_at < now - _OLD_BATCHES_KEPT_SECONDS
+    await connection.execute(delete(flush_batches).where(old))
 
 
 async def ledger(connection: AsyncConnection) -> Ledger:
     """The ledger's sums, and those of the hourly rows: they must agree."""
-    entries = select(func.count(), func.coalesce(func.sum(flush_batches.c.clicks), 0))
-    batches, clicks = (await connection.execute(entries.select_from(flush_batches))).one()
+    entries, clicks = await writers.ledger(connection)
     hours = select(func.coalesce(func.sum(click_hours.c.clicks), 0))
-    return Ledger(batches, clicks, (await connection.execute(hours)).scalar_one())
+    return Ledger(entries, clicks, (await connection.execute(hours)).scalar_one())
 
 
 async def audit(connection: AsyncConnection) -> list[Difference]:
@@ -191,91 +270,61 @@ async def audit(connection: AsyncConnection) -> list[Difference]:
     return [Difference(**row) for row in (await connection.execute(query)).mappings()]
 
 
-async def _enter(connection: AsyncConnection, id: str, clicks: int) -> None:
-    """Adds a row to the ledger, which has none with this id."""
-    entry = insert(flush_batches).values(id=id, applied_at=time.time(), clicks=clicks)
-    await connection.execute(entry)
-
-
-async def _note_writers(connection: AsyncConnection, numbers: Mapping[str, int]) -> None:
-    if not numbers:
-        return
-    now = time.time()
-    row = upsert(writers)
-    statement = row.on_conflict_do_update(
-        index_elements=[writers.c.id],
-        # An older copy of Redis's data knows lower numbers.
-        set_={
-            "number": case(
-                (writers.c.number > row.excluded.number, writers.c.number),
-                else_=row.excluded.number,
-            ),
-            "flushed_at": now,
-        },
+async def audit_hours(connection: AsyncConnection) -> list[HoursDifference]:
+    """The events whose hours are not what the hourly rows of their campaigns add up to."""
+    rows = select(
+        campaigns.c.event_id, click_hours.c.hour, click_hours.c.audience, click_hours.c.clicks
+    ).join_from(click_hours, campaigns)
+    hours = select(
+        event_hours.c.event_id, event_hours.c.hour, event_hours.c.audience, -event_hours.c.clicks
     )
-    rows = [{"id": id, "number": number, "flushed_at": now} for id, number in numbers.items()]
-    await connection.execute(statement, rows)
-
-
-async def _stage(connection: AsyncConnection, counts: Collection[ClickCount]) -> None:
-    """Puts the counts where SQL can join them: row by row they would take several times longer."""
-    await connection.execute(CreateTable(batch_counts, if_not_exists=True))
-    await connection.execute(delete(batch_counts))
-    # In the order of campaigns, so that the joins walk through the tables once.
-    in_order = sorted(counts, key=attrgetter("campaign_id"))
-    rows = [(id, hour, audience.value, clicks) for id, hour, audience, clicks in in_order]
-    await insert_many(connection, batch_counts, rows)
-
-
-async def _dropped(connection: AsyncConnection) -> tuple[int, int]:
-    """Clicks that were staged for campaigns that are gone, and how many campaigns those are."""
-    query = (
-        select(
-            func.coalesce(func.sum(batch_counts.c.clicks), 0),
-            func.count(batch_counts.c.campaign_id.distinct()),
-        )
-        .outerjoin_from(batch_counts, campaigns, campaigns.c.id == batch_counts.c.campaign_id)
-        .where(campaigns.c.id.is_(None))
-    )
-    clicks, gone = (await connection.execute(query)).one()
-    return clicks, gone
-
-
-async def _add_staged(connection: AsyncConnection) -> None:
-    staged = select(
-        batch_counts.c.campaign_id,
-        batch_counts.c.hour,
-        batch_counts.c.audience,
-        batch_counts.c.clicks,
-    ).where(campaigns.c.id == batch_counts.c.campaign_id)
-    insertion = upsert(click_hours).from_select(
-        ["campaign_id", "hour", "audience", "clicks"], staged
-    )
-    await connection.execute(
-        insertion.on_conflict_do_update(
-            index_elements=[click_hours.c.campaign_id, click_hours.c.hour, click_hours.c.audience],
-            set_={"clicks": click_hours.c.clicks + insertion.excluded.clicks},
-        )
-    )
-    people = (
-        select(batch_counts.c.campaign_id, func.sum(batch_counts.c.clicks).label("clicks"))
-        .where(batch_counts.c.audience == Audience.HUMAN)
-        .group_by(batch_counts.c.campaign_id)
+    both = rows.union_all(hours).subquery()
+    wrong = (
+        select(both.c.event_id, func.sum(both.c.clicks).label("excess"))
+        .group_by(both.c.event_id, both.c.hour, both.c.audience)
+        .having(func.sum(both.c.clicks) != 0)
         .subquery()
     )
-    await connection.execute(
-        update(campaigns)
-        .where(campaigns.c.id == people.c.campaign_id)
-        .values(click_count=campaigns.c.click_count + people.c.clicks)
-    )
-
-
-async def _staged_events(connection: AsyncConnection) -> Sequence[int]:
-    """The events whose `click_count`s the staged counts change."""
     query = (
-        select(campaigns.c.event_id)
-        .distinct()
-        .join_from(batch_counts, campaigns, campaigns.c.id == batch_counts.c.campaign_id)
-        .where(batch_counts.c.audience == Audience.HUMAN)
+        select(organizers.c.slug, events.c.slug, func.count())
+        .join_from(wrong, events, events.c.id == wrong.c.event_id)
+        .join(organizers)
+        .group_by(events.c.id)
+        .order_by(organizers.c.slug, events.c.slug)
     )
-    return (await connection.execute(query)).scalars().all()
+    found = (await connection.execute(query)).all()
+    return [HoursDifference(f"{organizer}/{event}", hours) for organizer, event, hours in found]
+
+
+_ADD_TO_CAMPAIGN = (
+    update(campaigns)
+    .values(click_count=campaigns.c.click_count + bindparam("clicks"))
+    .where(campaigns.c.id == bindparam("campaign"))
+)
+
+
+def _adding_to(table: Table, first: Column[int]) -> Insert:
+    insertion = upsert(table)
+    return insertion.on_conflict_do_update(
+        index_elements=[first, table.c.hour, table.c.audience],
+        set_={"clicks": table.c.clicks + insertion.excluded.clicks},
+    )
+
+
+_ADD_TO_HOURS = _adding_to(click_hours, click_hours.c.campaign_id)
+_ADD_TO_EVENTS = _adding_to(event_hours, event_hours.c.event_id)
+
+
+def _rows(clicks: Counter[tuple[int, Hour, str]]) -> list[tuple[int, Hour, str, int]]:
+    return sorted((*key, number) for key, number in clicks.items())
+
+
+async def _events_of(connection: AsyncConnection, ids: Iterable[int]) -> dict[int, int]:
+    """The event of each of these campaigns; those that are gone are left out."""
+    found: dict[int, int] = {}
+    wanted = sorted(ids)
+    for start in range(0, len(wanted), _IDS_AT_ONCE):
+        some = wanted[start : start + _IDS_AT_ONCE]
+        query = select(campaigns.c.id, campaigns.c.event_id).where(campaigns.c.id.in_(some))
+        found.update((id, event) for id, event in await connection.execute(query))
+    return found

@@ -21,7 +21,7 @@ _UMASK = 0o077
 _OTHERS = 0o077
 # What SQLite makes beside a database.
 _SIDE_FILES = ("-wal", "-shm", "-journal")
-_OURS = (DATABASE_NAME, "redis", "spool", ".writable")
+_OURS = (DATABASE_NAME, "redis", "journal", "spool", ".writable")
 
 
 def keep_private() -> None:
@@ -66,7 +66,7 @@ def refuse_links(settings: Settings) -> None:
     Raises:
         WaymarkError: something is a symbolic link.
     """
-    linked = [path for path in (settings.redis_dir, settings.spool_dir) if path.is_symlink()]
+    linked = [path for path in _directories(settings) if path.is_symlink()]
     if not linked:
         linked = [path for path in _below(settings.redis_dir) if path.is_symlink()]
     if settings.database_url is None:
@@ -113,9 +113,13 @@ def make_directory(directory: Path) -> None:
         raise WaymarkError(f"can't write to {directory}: {error.strerror} (DATA_DIR)") from None
 
 
+def _directories(settings: Settings) -> tuple[Path, ...]:
+    return settings.redis_dir, settings.journal_dir, settings.spool_dir
+
+
 def _entries(settings: Settings) -> Iterator[Path]:
     """Files and directories of ours below `DATA_DIR`, but for sockets and links."""
-    roots = [path for path in (settings.redis_dir, settings.spool_dir) if path.is_dir()]
+    roots = [path for path in _directories(settings) if path.is_dir()]
     found = [*roots, *(path for root in roots for path in _below(root))]
     found += settings.data_dir.glob(f"{DATABASE_NAME}*")
     for path in found:

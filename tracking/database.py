@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Select, Table, insert
+from sqlalchemy import ColumnElement, Select, Table, UpdateBase, insert
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -335,8 +335,15 @@ def upsert(table: Table) -> sqlite.Insert:
 async def insert_many(
     connection: AsyncConnection, table: Table, rows: Sequence[tuple[Any, ...]]
 ) -> None:
-    """Inserts rows, each with a value for every column in the table's order, as the driver takes
+    """Inserts rows, each with a value for every column in the table's order."""
+    await execute_many(connection, insert(table), rows)
+
+
+async def execute_many(
+    connection: AsyncConnection, statement: UpdateBase, rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Executes a statement for each row of its parameters, in their order, as the driver takes
     them: for many rows that is twice as fast as with a dictionary for each."""
     if rows:
-        statement = insert(table).compile(dialect=connection.dialect)
-        await connection.exec_driver_sql(str(statement), list(rows))
+        compiled = statement.compile(dialect=connection.dialect)
+        await connection.exec_driver_sql(str(compiled), list(rows))

@@ -15,10 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Self
 
 import aiosqlite
+from aiosqlite.core import _connection_worker_thread  # the module's own way to run a connection
 
 # aiosqlite's own default; it is for iterating over a cursor, which nobody does here.
 _ITER_CHUNK_SIZE = 64
@@ -66,7 +68,6 @@ class Opener:
         if len(self._hanging) >= MAX_HANGING:
             raise sqlite3.OperationalError(f"{len(self._hanging)} connections hang")
         connection = Connection(self._file, self._hanging, database, **options)
-        connection.thread.daemon = True
         try:
             await connection
         except sqlite3.Error:
@@ -91,6 +92,7 @@ class Connection(aiosqlite.Connection):
 
     def __init__(self, file: Path, hanging: list[Thread], database: str, **options: Any) -> None:
         super().__init__(partial(self._open, database, options), _ITER_CHUNK_SIZE)
+        self._thread = Thread(target=_serve, args=(self._tx,), daemon=True)
         self._file = file
         self._hanging = hanging
         self._identity: tuple[int, int] | None = None
@@ -229,6 +231,22 @@ class Cursor:
     def lastrowid(self) -> int | None:
         """The id of the last row that was inserted."""
         return self._result.lastrowid
+
+
+def _serve(tx: SimpleQueue[Any]) -> None:
+    """What the thread does: as aiosqlite's own, but it outlives the event loop.
+
+    Whoever gave up a connection does not wait for it, and the loop may be closed when its statement
+    comes to an end. Then nobody can be told, and what is left to do is to close it. The thread
+    keeps the queue alone: one that is forgotten unclosed must be collected, which says so.
+    """
+    while True:
+        try:
+            _connection_worker_thread(tx)
+        except RuntimeError:  # the event loop is closed
+            if not tx.empty():
+                continue
+        return
 
 
 def _identity(file: Path) -> tuple[int, int]:

@@ -119,13 +119,13 @@ class FlusherWatch:
         silence = time.monotonic() - began
         if silence > self._patience:
             if self._last is None:
-                return "No flusher has ever reported: clicks wait in Redis."
+                return "No flusher has ever reported: clicks wait in journals."
             return (
                 f"The flusher has reported nothing for {silence:.0f} s: it does not run, or it "
-                "can't write to the database. Clicks wait in Redis."
+                "can't write to the database. Clicks wait in journals."
             )
         if self._last is not None and not self._last.redis_reachable:
-            return "The flusher can't reach Redis: clicks wait there, or on disk."
+            return "The flusher can't reach Redis: clicks wait in journals."
         return None
 
     @property

@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from tracking.hosts import canonical_host
-from tracking.urls import PRINTABLE, InvalidUrlError
+from tracking.urls import PRINTABLE, InvalidUrlError, shop_of
 
 # The contract, "Campaigns": what a client may choose.
 CODE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -63,6 +63,22 @@ class LinkPath:
     query: bytes = b""
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What a redirect needs of a campaign.
+
+    Attributes:
+        shop_url: the event's own ticket shop; "" = the setting `SHOP_URL`.
+    """
+
+    campaign_id: int
+    organizer: str
+    event: str
+    code: str
+    external_target: str
+    shop_url: str
+
+
 def parse_path(raw_path: bytes) -> LinkPath | None:
     """Reads `/<organizer>/<event>/c/<code>`, with any number of slashes behind it, or what sticks.
 
@@ -86,6 +102,15 @@ def parse_path(raw_path: bytes) -> LinkPath | None:
         return None
     query = _query_in(match[4])
     return None if query is None else LinkPath(organizer, event, code, query)
+
+
+def link_url(origin: str, organizer: str, event: str, code: str) -> str:
+    """A campaign's link.
+
+    Args:
+        origin: what links begin with (`Settings.public_origin`).
+    """
+    return f"{origin}/{organizer}/{event}/c/{code}/"
 
 
 def only_sticks(part: bytes) -> bool:
@@ -136,6 +161,28 @@ def check_leads_away(target: str, public_origin: str) -> str:
     if own_link(target, public_origin) is not None:
         raise InvalidUrlError("This target is a tracking link itself.")
     return target
+
+
+def target_of(link: Link, shop_url: str, public_origin: str) -> str:
+    """Where a link leads: its own target, its event's shop or the shop of all, whichever is the
+    first that is there and no tracking link of this server: a visit would count twice, or be led
+    in circles.
+
+    No such target is accepted any more; what is stored may be older, or `PUBLIC_URL` newer, or the
+    operator's command was not told the redirector's settings.
+
+    Args:
+        shop_url: the setting `SHOP_URL`.
+        public_origin: what this server's links begin with.
+
+    Returns:
+        A URL, or a path of the redirector's, whose page says that there is no shop.
+    """
+    shop_of_all = shop_of("", shop_url, link.organizer, link.event)
+    for target in (link.external_target, link.shop_url, shop_of_all):
+        if target and own_link(target, public_origin) is None:
+            return target
+    return f"/{link.organizer}/{link.event}/"
 
 
 def _authority(url: str) -> tuple[str, int | None]:

@@ -16,7 +16,7 @@ from sqlalchemy import Column, ColumnElement, case, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracking.database import upsert
-from tracking.tables import event_marks
+from tracking.tables import event_marks, statistics_marks
 
 
 async def written(connection: AsyncConnection, event_id: int) -> int | None:
@@ -29,8 +29,33 @@ async def counted(connection: AsyncConnection, event_id: int) -> int | None:
     return await _read(connection, event_marks.c.counted_at, event_id)
 
 
+async def of_statistics(connection: AsyncConnection, event_id: int) -> int | None:
+    """The last change of what the event's statistics show: orders, and clicks of any audience."""
+    query = select(statistics_marks.c.changed_at).where(statistics_marks.c.event_id == event_id)
+    return (await connection.execute(query)).scalar_one_or_none()
+
+
+async def note_statistics(connection: AsyncConnection, event_ids: Iterable[int]) -> None:
+    """Moves on the mark of what statistics show. Must run in the transaction that changes them."""
+    rows = [{"event_id": event_id} for event_id in event_ids]
+    if not rows:
+        return
+    now = int(time.time())
+    changed_at = statistics_marks.c.changed_at
+    await connection.execute(
+        upsert(statistics_marks)
+        .values(changed_at=now)
+        .on_conflict_do_update(
+            index_elements=[statistics_marks.c.event_id],
+            set_={"changed_at": _moved_on(changed_at, now)},
+        ),
+        rows,
+    )
+
+
 async def note_write(connection: AsyncConnection, event_id: int) -> None:
-    """Moves both marks on. Must run in the transaction of the write."""
+    """Moves all marks on. Must run in the transaction of the write."""
+    await note_statistics(connection, [event_id])
     now = int(time.time())
     await connection.execute(
         upsert(event_marks)

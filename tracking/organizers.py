@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo, available_timezones
 
 from sqlalchemy import ColumnElement, RowMapping, bindparam, func, insert, literal, select, update
@@ -23,6 +23,12 @@ from tracking.window import SortKey, Window, is_indexed, rows, sort_keys
 
 # The first character keeps "." and ".." out, which clients resolve before they send a path.
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
+RESERVED_SLUGS: Final = frozenset(
+    {"sign-in", "sign-out", "account", "settings", "shared", "static", "healthz"}
+)
+"""Words that no new organizer gets for a slug: the dashboard's own addresses begin so. One that has
+such a slug from before keeps it, since its links are printed."""
+
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
 _DEFAULT_CURRENCY = "EUR"
 _DEFAULT_ZONE = "UTC"
@@ -73,6 +79,12 @@ class Event:
     created_at: float
     date_from: float
     date_to: float | None
+
+    @property
+    def display_name(self) -> str:
+        """Its name in English, or in whatever language it has one."""
+        names = [self.name.get(DEFAULT_LOCALE), *self.name.values(), self.slug]
+        return next(name for name in names if name)
 
     def public_url(self, shop_url: str, origin: str) -> str:
         """Where its tickets are sold: its own shop, or the setting `SHOP_URL` filled in.
@@ -229,14 +241,12 @@ async def ensure_event(
         InvalidUrlError: visitors can't be sent to the shop's URL.
     """
     for word in (organizer, slug):
-        if not _SLUG.fullmatch(word):
-            raise InvalidNameError(
-                f"{word!r} is no slug: 1 to 50 letters, digits, dots, dashes and underscores, "
-                "a letter or digit first"
-            )
+        check_slug(word)
     if shop_url:
         check_target(shop_url)
     _check_details(details)
+    if organizer in RESERVED_SLUGS and await find_organizer(connection, organizer) is None:
+        raise InvalidNameError(f"{organizer!r} can't be an organizer: the dashboard needs the word")
     await connection.execute(upsert(organizers).values(slug=organizer).on_conflict_do_nothing())
     found = await find_event(connection, organizer, slug)
     if found is None:
@@ -254,11 +264,34 @@ async def ensure_event(
     return event
 
 
+def check_slug(word: str) -> None:
+    """Checks the form of a slug.
+
+    Raises:
+        InvalidNameError: it has another.
+    """
+    if not _SLUG.fullmatch(word):
+        raise InvalidNameError(
+            f"{word!r} is no slug: 1 to 50 letters, digits, dots, dashes and underscores, "
+            "a letter or digit first"
+        )
+
+
+def check_timezone(name: str) -> None:
+    """Checks that there is such a time zone.
+
+    Raises:
+        InvalidNameError: there is none.
+    """
+    if name not in available_timezones():
+        raise InvalidNameError(f"{name!r} is no time zone, like Europe/Berlin")
+
+
 def _check_details(details: EventDetails) -> None:
     if details.currency and not _CURRENCY.fullmatch(details.currency):
         raise InvalidNameError(f"{details.currency!r} is no currency: three letters, like EUR")
-    if details.timezone and details.timezone not in available_timezones():
-        raise InvalidNameError(f"{details.timezone!r} is no time zone, like Europe/Berlin")
+    if details.timezone:
+        check_timezone(details.timezone)
     for date in filter(None, (details.date_from, details.date_to)):
         parse_timestamp(date, UTC)
 

@@ -1,8 +1,8 @@
 """Restores: a backup takes the place of the database, and no click is counted twice.
 
 What was flushed after the backup is gone with the database that is replaced, which is kept beside.
-What still waits, in Redis or in spools, is counted once, when all runs again: the backup's ledger
-knows the batches that are in its counts, and no others. But what waits is named by the ids of
+What still waits, in journals, is counted once, when all runs again: the backup's ledger knows the
+records that are in its counts, and no others. But what waits is named by the ids of
 campaigns, also of such as were made after the backup: those ids are never given again.
 """
 
@@ -19,6 +19,8 @@ from pathlib import Path
 from sqlalchemy import select
 
 from tracking import backup, marks, schema
+from tracking.access import carrying_over
+from tracking.access.carrying_over import Access
 from tracking.audit import Audit
 from tracking.backup import Description
 from tracking.data_dir import refuse_links, side_files
@@ -58,11 +60,13 @@ class _Replaced:
     Attributes:
         given: the highest id that was given, by table.
         revoked: digests of tokens, and since when they are revoked.
+        access: what it allows to users and shared addresses; None = it can't tell.
     """
 
     content: Description | None = None
     given: dict[str, int] = field(default_factory=dict)
     revoked: list[tuple[float, str]] = field(default_factory=list)
+    access: Access | None = None
 
 
 def check_is_there(file: Path) -> None:
@@ -155,7 +159,8 @@ def _checkpoint(database: Path) -> _Replaced:
             revoked = connection.execute(
                 "SELECT revoked_at, digest FROM tokens WHERE revoked_at IS NOT NULL"
             ).fetchall()
-            return _Replaced(backup.describe(connection), given, revoked)
+            access = carrying_over.read(connection)
+            return _Replaced(backup.describe(connection), given, revoked, access)
     except (sqlite3.Error, TypeError) as error:
         if "locked" in str(error):
             raise DatabaseInUseError(f"another program has {database} open") from None
@@ -194,6 +199,7 @@ def _carry_over(path: Path, replaced: _Replaced, clicked: Iterable[int]) -> int:
             "UPDATE tokens SET revoked_at = ? WHERE digest = ? AND revoked_at IS NULL",
             replaced.revoked,
         ).rowcount
+        carrying_over.apply(connection, replaced.access)
         connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return max(revoked, 0)

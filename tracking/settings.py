@@ -4,9 +4,10 @@ import logging
 import os
 from functools import cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from itertools import combinations
 from pathlib import Path
 from string import Formatter
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -151,17 +152,24 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
 
     host: Annotated[str, AfterValidator(_host)] = Field(
-        "127.0.0.1", description="Address that both services listen on."
+        "127.0.0.1", description="Address that the services listen on."
     )
     redirector_port: Port = Field(8000, description="Port of the redirector.")
     api_port: Port = Field(8001, description="Port of the API.")
+    dashboard_port: Port = Field(8002, description="Port of the dashboard.")
     public_url: Annotated[str, AfterValidator(_public_url)] | None = Field(
         None,
         description="What links begin with for visitors, like `https://links.example`; "
         "unset = the redirector's own address.",
     )
+    dashboard_url: Annotated[str, AfterValidator(_public_url)] | None = Field(
+        None,
+        description="What sign-in and shared addresses begin with, like `https://marks.example`; "
+        "unset = the dashboard's own address.",
+    )
     data_dir: Path = Field(
-        Path("var"), description="Directory of the database, the embedded Redis and the spools."
+        Path("var"),
+        description="Directory of the database, the journals and the embedded Redis's socket.",
     )
     database_url: Annotated[str, AfterValidator(_database_url)] | None = Field(
         None, description="SQLAlchemy URL of the database; unset = `waymark.db` in `DATA_DIR`."
@@ -194,7 +202,13 @@ class Settings(BaseSettings):
         1.0, description="Seconds between two moves of clicks from Redis to SQL."
     )
     commit_timeout: Annotated[float, Field(gt=0, le=60, allow_inf_nan=False)] = Field(
-        0.1, description="Seconds a redirect waits at most for Redis to confirm its click."
+        0.1,
+        description="Seconds a redirect waits at most for the disk, or Redis, to have its click.",
+    )
+    durability: Literal["disk", "redis", "both"] = Field(
+        "disk",
+        description="What a redirect waits for: that its click is on `disk`, that `redis` has it, "
+        "for machines whose disk does not survive them, or `both`.",
     )
     redirector_workers: Annotated[int, Field(ge=1, le=256)] = Field(
         1, description="Processes that answer redirects."
@@ -213,7 +227,8 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[Networks | None, NoDecode, BeforeValidator(_networks)] = Field(
         None,
         description="Addresses or networks, with commas between, whose `X-Forwarded-Proto` and "
-        "`X-Forwarded-Host` the API believes; unset = nobody's.",
+        "`X-Forwarded-Host` the API believes, and whose `X-Forwarded-For` the dashboard; unset = "
+        "nobody's.",
     )
 
     @classmethod
@@ -263,13 +278,25 @@ class Settings(BaseSettings):
         return http_origin(self.reachable_host, self.redirector_port)
 
     @property
+    def dashboard_origin(self) -> str:
+        """What the dashboard's addresses begin with, without a slash: `DASHBOARD_URL`, or it."""
+        if self.dashboard_url is not None:
+            return self.dashboard_url
+        return http_origin(self.reachable_host, self.dashboard_port)
+
+    @property
     def redis_dir(self) -> Path:
-        """Where the embedded Redis keeps its data, its socket and its pid."""
+        """Where the embedded Redis has its socket and its pid."""
         return self.data_dir / "redis"
 
     @property
+    def journal_dir(self) -> Path:
+        """Where redirectors write their journals."""
+        return self.data_dir / "journal"
+
+    @property
     def spool_dir(self) -> Path:
-        """Where redirectors keep clicks while Redis is away."""
+        """Where redirectors of earlier versions kept clicks while Redis was away."""
         return self.data_dir / "spool"
 
     @property
@@ -285,8 +312,14 @@ class Settings(BaseSettings):
     def _contradictions(self) -> list[str]:
         """A line for each setting that is right by itself and wrong beside others."""
         lines = []
-        if self.api_port == self.redirector_port:
-            lines.append(f"API_PORT: must differ from REDIRECTOR_PORT (both are {self.api_port})")
+        ports = {
+            "REDIRECTOR_PORT": self.redirector_port,
+            "API_PORT": self.api_port,
+            "DASHBOARD_PORT": self.dashboard_port,
+        }
+        for (name, port), (other, its_port) in combinations(ports.items(), 2):
+            if port == its_port:
+                lines.append(f"{other}: must differ from {name} (both are {port})")
         if self.redis_url is None and len(bytes(self.redis_socket)) > MAX_SOCKET_PATH:
             lines.append(
                 f"DATA_DIR: {self.redis_socket} is longer than the {MAX_SOCKET_PATH} bytes "

@@ -106,6 +106,15 @@ event_marks = Table(
     Column("counted_at", Integer, nullable=False),
 )
 
+# Until when what its statistics show is as it is: clicks of every audience count.
+statistics_marks = Table(
+    "statistics_marks",
+    metadata,
+    Column("event_id", _reference("events.id"), primary_key=True),
+    # Whole seconds since the epoch.
+    Column("changed_at", Integer, nullable=False),
+)
+
 orders = Table(
     "orders",
     metadata,
@@ -117,6 +126,7 @@ orders = Table(
     Column("attributed_at", Float, nullable=False),
     Index("uq_orders_event_id_code", "event_id", "code", unique=True),
     Index("ix_orders_campaign_id_id", "campaign_id", "id"),
+    Index("ix_orders_event_id_attributed_at", "event_id", "attributed_at", "campaign_id"),
     sqlite_autoincrement=True,
 )
 
@@ -179,37 +189,43 @@ click_hours = Table(
     sqlite_with_rowid=False,
 )
 
-# The counts of the batch that is being applied, for its transaction alone; no part of the schema.
-batch_counts = Table(
-    "batch_counts",
-    MetaData(),
-    Column("campaign_id", Integer, nullable=False),
-    Column("hour", Integer, nullable=False),
-    Column("audience", String, nullable=False),
+# What the hourly rows of an event's campaigns add up to, so that a chart of an event with 10,000 of
+# them reads a row for each hour. Written in the same transactions; `waymark audit` compares.
+event_hours = Table(
+    "event_hours",
+    metadata,
+    Column("event_id", _reference("events.id"), primary_key=True),
+    Column("hour", Integer, primary_key=True),
+    Column("audience", String, primary_key=True),
     Column("clicks", Integer, nullable=False),
-    prefixes=["TEMPORARY"],
+    sqlite_with_rowid=False,
 )
 
-# The ledger: what changed the hourly rows. Its clicks are theirs, all together.
+# The ledger: one row for each redirector process, and for what left the counts with its campaign
+# (`tracking/writers.py`). Its clicks are those of the hourly rows, all together.
+writers = Table(
+    "writers",
+    metadata,
+    Column("id", String, primary_key=True),
+    # Up to which of its records all are in the counts.
+    Column("number", Integer, nullable=False),
+    # Seconds since the epoch: when anything of it was last heard.
+    Column("flushed_at", Float, nullable=False),
+    # Negative where campaigns were deleted, and their hourly rows with them.
+    Column("clicks", Integer, nullable=False, server_default=text("0")),
+    # Seconds since the epoch; null: more may come.
+    Column("ended_at", Float),
+    sqlite_with_rowid=False,
+)
+
+# Batches of versions before journals, which a copy of Redis's data may still bring.
 flush_batches = Table(
     "flush_batches",
     metadata,
     Column("id", String, primary_key=True),
     # Seconds since the epoch.
     Column("applied_at", Float, nullable=False),
-    # Negative where a campaign was deleted, and its hourly rows with it.
     Column("clicks", Integer, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-# How far the batches of each redirector process are in the counts.
-writers = Table(
-    "writers",
-    metadata,
-    Column("id", String, primary_key=True),
-    Column("number", Integer, nullable=False),
-    # Seconds since the epoch.
-    Column("flushed_at", Float, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -272,4 +288,80 @@ token_uses = Table(
     # Seconds since the epoch.
     Column("used_at", Float, nullable=False),
     sqlite_with_rowid=False,
+)
+
+# People who sign in to the dashboard.
+users = Table(
+    "users",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # In small letters, as it is compared.
+    Column("email", String, nullable=False, unique=True),
+    # Argon2id, in its encoded form; null: signs in with a link alone.
+    Column("password_hash", String),
+    # Seconds since the epoch.
+    Column("created_at", Float, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# What a user may do for an organizer.
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("user_id", _reference("users.id"), primary_key=True),
+    Column("organizer_id", _reference("organizers.id"), primary_key=True),
+    Column("role", String, nullable=False),
+    Index("ix_memberships_organizer_id", "organizer_id"),
+    sqlite_with_rowid=False,
+)
+
+# Addresses that sign a user in, once.
+sign_in_links = Table(
+    "sign_in_links",
+    metadata,
+    # SHA-256 of the secret, in hexadecimal digits.
+    Column("digest", String, primary_key=True),
+    Column("user_id", _reference("users.id"), nullable=False),
+    # Seconds since the epoch; null: not used yet.
+    Column("expires_at", Float, nullable=False),
+    Column("used_at", Float),
+    Index("ix_sign_in_links_user_id", "user_id"),
+    sqlite_with_rowid=False,
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # SHA-256 of the secret in the browser's cookie, in hexadecimal digits.
+    Column("digest", String, nullable=False, unique=True),
+    Column("user_id", _reference("users.id"), nullable=False),
+    # The beginning of its User-Agent, by which a user knows it again.
+    Column("browser", String, nullable=False),
+    # Seconds since the epoch.
+    Column("created_at", Float, nullable=False),
+    Column("used_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Index("ix_sessions_user_id", "user_id"),
+    sqlite_autoincrement=True,
+)
+
+# Addresses that show an event or a campaign to who has no account.
+shares = Table(
+    "shares",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("event_id", _reference("events.id"), nullable=False),
+    # Null: the whole event.
+    Column("campaign_id", _reference("campaigns.id")),
+    # SHA-256 of the secret, in hexadecimal digits.
+    Column("digest", String, nullable=False, unique=True),
+    # For whom it is, as who made it says.
+    Column("name", String, nullable=False),
+    # Seconds since the epoch; null: it has no end.
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float),
+    Index("ix_shares_event_id_id", "event_id", "id"),
+    Index("ix_shares_campaign_id", "campaign_id"),
+    sqlite_autoincrement=True,
 )

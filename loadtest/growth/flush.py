@@ -20,16 +20,17 @@ from loadtest.growth.scale import Scale
 from loadtest.growth.section import Section
 from loadtest.rows import Reckoning
 from loadtest.waymark import Waymark
-from redirector.batches import NumberedBatch
-from redirector.counters import PENDING, field
-from redirector.redis_client import RedisClient
+from redirector.counters.client import CounterClient
+from redirector.counters.keys import counter_name, keys_of
+from tracking import writers
 from tracking.clicks import Audience, hour_of
 from tracking.database import Database
 from tracking.settings import Settings
 from tracking.tables import campaigns
 
 _SLUG = "dirty"
-_WRITER = "growth"
+_WRITER = "growth" + "0" * 26
+_AT_ONCE = 1000
 _HEADER = ("round", "in SQL after s", "of them flush", "API requests", "p50 ms", "p99 ms")
 _PATIENCE_SECONDS = 60.0
 _POLL_SECONDS = 0.01
@@ -89,24 +90,30 @@ def measure(scale: Scale) -> Section:
 
 
 async def _flush(directory: Path, number: int) -> _Flush:
-    """One more click for each campaign, recorded as one batch."""
+    """One more click for each campaign, sent as a writer does."""
     database = open_database(directory)
     settings = Settings(data_dir=directory, redis_url=None)
     try:
         ids = await _clicked_ids(database)
         hour = hour_of(time.time())
-        batch = NumberedBatch(number, {field(id, hour, Audience.HUMAN): 1 for id in ids})
-        redis_client = RedisClient.of(settings)
+        async with database.write() as connection:
+            await writers.register(connection, _WRITER)
+        client = CounterClient.of(settings)
         with redis.Redis(unix_socket_path=str(settings.redis_socket)) as server:
-            await redis_client.add(_WRITER, number - 1, [batch], patience=_PATIENCE_SECONDS)
-            await redis_client.close()
+            shipped = (number - 1) * -(-len(ids) // _AT_ONCE)
+            for start in range(0, len(ids), _AT_ONCE):
+                part = ids[start : start + _AT_ONCE]
+                counts = {counter_name(id, hour, Audience.HUMAN): 1 for id in part}
+                shipped += 1
+                await client.ship(_WRITER, 0, shipped, shipped, counts)
+            await client.close()
             recorded = time.perf_counter()
 
             async def is_sealed() -> bool:
-                return not server.exists(PENDING)
+                return not server.exists(keys_of(_WRITER)[1])
 
             async def is_in_sql() -> bool:
-                # All are there or none: it is one transaction.
+                # The last that was sent is in the last transaction.
                 return await _count(database, ids[-1]) == number
 
             await _until(is_sealed)

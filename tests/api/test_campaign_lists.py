@@ -35,7 +35,7 @@ async def listed(shop: Shop) -> AsyncIterator[Shop]:
     database = shop.served.database()
     async with database.write() as connection:
         told = [count for count in counts if count.clicks]
-        await clicks.apply(connection, Batch(f"batch-{shop.slug}", tuple(told)))
+        await clicks.apply(connection, [Batch(f"batch-{shop.slug}", 1, 1, tuple(told))])
     await database.close()
     other = await shop.client.post(
         shop.url_of("acme", "winter") + "campaigns/", json={"description": "Poster in the hall"}

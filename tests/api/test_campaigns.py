@@ -422,7 +422,7 @@ async def test_counts_show_once_they_are_in_sql(shop: Shop) -> None:
     )
     database = shop.served.database()
     async with database.write() as connection:
-        await clicks.apply(connection, Batch(f"batch-{shop.slug}", counts))
+        await clicks.apply(connection, [Batch(f"batch-{shop.slug}", 1, 1, counts)])
     await database.close()
     assert (await shop.client.get(f"campaigns/{id}/")).json()["click_count"] == 3
     replaced = await shop.client.put(

@@ -292,7 +292,7 @@ async def test_a_flush_moves_the_date_of_campaigns(
     database = shop.served.database()
     counts = (ClickCount(int(str(made["id"])), Hour(7), audience, 3),)
     async with database.write() as connection:
-        await clicks.apply(connection, Batch(f"{shop.slug}-{audience}-{ahead}", counts))
+        await clicks.apply(connection, [Batch(f"{shop.slug}-{audience}-{ahead}", 1, 1, counts)])
     await database.close()
     flushed = await since(shop, "campaigns/", seen)
     if audience is Audience.HUMAN:
@@ -316,7 +316,7 @@ async def test_a_flush_of_an_older_database_is_a_first_write(shop: Shop) -> None
     database = shop.served.database()
     counts = (ClickCount(int(str(made["id"])), Hour(7), Audience.HUMAN, 3),)
     async with database.write() as connection:
-        await clicks.apply(connection, Batch(f"{shop.slug}-first", counts))
+        await clicks.apply(connection, [Batch(f"{shop.slug}-first", 1, 1, counts)])
     await database.close()
     assert mark(await shop.client.get("campaigns/")) > 0
     assert "Last-Modified" not in (await shop.client.get("categories/")).headers

@@ -14,8 +14,14 @@ import pytest
 from tests.api.conftest import Served, Shop
 
 PACKAGE = "waymark_client"
-# The generator would tidy the code with ruff, which nobody reads here.
-CONFIG = "post_hooks: []\n"
+# The generator would tidy the code with ruff, which nobody reads here; pictures are bytes to it.
+CONFIG = """\
+post_hooks: []
+content_type_overrides:
+  image/svg+xml: application/octet-stream
+  image/png: application/octet-stream
+  application/pdf: application/octet-stream
+"""
 
 
 @pytest.fixture(scope="module")

@@ -154,7 +154,7 @@ async def test_a_revoked_token_ends_at_once_in_every_process(
             await until(partial(_answers, client))
             assert (await client.get(PATH)).status_code == 200
         with started(
-            "redirector.cli", "token", "revoke", "1", DATA_DIR=str(settings.data_dir)
+            "redirector.commands.cli", "token", "revoke", "1", DATA_DIR=str(settings.data_dir)
         ) as command:
             assert command.communicate(timeout=30)[0] == "token 1 is revoked\n"
         for client in clients:

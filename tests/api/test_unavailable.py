@@ -178,7 +178,7 @@ async def test_health_tells_that_nothing_can_be_written(
     service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQL can be read, so that the process goes on, and says in words what it can't do."""
-    monkeypatch.setattr("api.health._WRITING_SECONDS", 0.1)
+    monkeypatch.setattr("serving.health._WRITING_SECONDS", 0.1)
 
     async def says(status: str) -> bool:
         response = await service.client.get("/healthz")

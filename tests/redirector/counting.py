@@ -1,27 +1,54 @@
-"""What Redis has counted, and how batches get there: what the tests of the click's way share."""
+"""What was counted on the click's way: what the tests of it share."""
 
 from collections import Counter
+from pathlib import Path
 
-from redirector.counters import PENDING, SEALED, flushing, parse
-from redirector.redis_client import RedisClient
+from redis import Redis
+
+from redirector.counters.keys import parse
+from redirector.journal.survey import survey
 from tests.redis_server import RedisServer
 from tracking.clicks import Audience
-from tracking.settings import Settings
+from tracking.writers import Writer
+
+Clicks = dict[tuple[int, Audience], int]
+"""Clicks by campaign and audience."""
 
 
-def connect(url: str) -> RedisClient:
-    """A client as the redirector makes it."""
-    return RedisClient.of(Settings(redis_url=url))
+def journalled(directory: Path, writer: Writer | None = None) -> Clicks:
+    """What the journals of a directory hold, acknowledged or not; nothing else is there.
 
-
-def counted(server: RedisServer) -> dict[tuple[int, Audience], int]:
-    """Clicks by campaign and audience, as Redis has them, sealed or not; nothing else is there."""
+    Args:
+        writer: whose journal alone; None: all.
+    """
     totals: Counter[tuple[int, Audience]] = Counter()
-    with server.client() as client:
-        sealed = [flushing(id.decode()) for id in client.lrange(SEALED, 0, -1)]
-        for key in [PENDING, *sealed]:
-            held = parse(client.hgetall(key))
+    found = survey(directory)
+    assert found.unreadable == {}
+    for journal in found.waiting:
+        if writer not in {None, journal.writer}:
+            continue
+        for record in journal.records:
+            held = parse({name: str(clicks) for name, clicks in record.counts.items()})
             assert held.strange == []
             for count in held.counts:
                 totals[count.campaign_id, count.audience] += count.clicks
+    return dict(totals)
+
+
+def in_redis(server: RedisServer) -> Clicks:
+    """What Redis holds, sealed or not; nothing else is there."""
+    with server.client() as client:
+        return clicks_in_redis(client)
+
+
+def clicks_in_redis(client: Redis) -> Clicks:
+    """`in_redis`, for who has a client."""
+    totals: Counter[tuple[int, Audience]] = Counter()
+    for key in client.scan_iter("waymark:*", _type="hash"):
+        if key.decode().endswith("}"):
+            continue
+        held = parse(client.hgetall(key))
+        assert held.strange == []
+        for count in held.counts:
+            totals[count.campaign_id, count.audience] += count.clicks
     return dict(totals)

@@ -1,19 +1,21 @@
 """A redirector whose lanes can be compared."""
 
+import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from redirector.app import create_app
-from redirector.counters import PENDING
-from redirector.express import STATE_KEY, Express
-from redirector.links import Links
-from redirector.protocol import Protocol
-from tests.redirector.counting import counted
+from redirector.http.app import create_app
+from redirector.http.express import STATE_KEY, Express
+from redirector.http.protocol import Protocol
+from redirector.links.cache import Links
+from redirector.recording.recorder import Recorder
+from tests.redirector.counting import journalled
 from tests.redis_server import RedisServer
 from tests.serving import running
 from tests.serving.client import Watched
@@ -57,11 +59,23 @@ class Lane:
 
     server: uvicorn.Server
     port: int
-    redis: RedisServer
+    journals: Path
     codes: dict[int, str]
     links: Links
+    recorder: Recorder
+    taken: Clicks = field(default_factory=Counter)
     express_requests: int = 0
     asgi_requests: int = 0
+
+    @contextmanager
+    def hanging_disk(self) -> Iterator[None]:
+        """Meanwhile nothing is written to the journal."""
+        goes_on = threading.Event()
+        self.recorder._journal._thread.submit(goes_on.wait, lambda _, error: None)
+        try:
+            yield
+        finally:
+            goes_on.set()
 
     def forget_links(self) -> None:
         """Empties the cache."""
@@ -69,13 +83,13 @@ class Lane:
             self.links.forget(code)
 
     def take_clicks(self) -> Clicks:
-        """What Redis has counted since this was last asked."""
+        """What was counted since this was last asked."""
         clicks: Clicks = Counter()
-        for (id, audience), number in counted(self.redis).items():
+        for (id, audience), number in journalled(self.journals, self.recorder.writer).items():
             clicks[self.codes[id], audience] += number
-        with self.redis.client() as client:
-            client.delete(PENDING)
-        return clicks
+        new = clicks - self.taken
+        self.taken = clicks
+        return new
 
 
 async def create_campaigns(database: Database) -> dict[int, str]:
@@ -104,9 +118,10 @@ async def lane(
     root_path: str = "",
     timeout_keep_alive: int = 60,
 ) -> AsyncIterator[Lane]:
-    """A redirector whose clicks wait until Redis has confirmed them, with all links cached."""
+    """A redirector whose clicks wait until they are stored, with all links cached."""
     options = {"redis_url": redis.url, "commit_timeout": 30}
-    app = create_app(settings.model_copy(update=options))
+    settings = settings.model_copy(update=options)
+    app = create_app(settings)
     config = uvicorn.Config(
         app,
         http=protocol,
@@ -120,7 +135,14 @@ async def lane(
     )
     async with running(config) as serving:
         links = app.state.service.links
-        lane = Lane(serving.server, serving.port, redis, codes, links)
+        lane = Lane(
+            serving.server,
+            serving.port,
+            settings.journal_dir,
+            codes,
+            links,
+            app.state.service.recorder,
+        )
         # Its first look at the change feed empties the cache.
         await until(lambda: links.presence.known)
         for code in TARGETS:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-import redirector.cli  # noqa: F401 - it adds its commands to the app
+import redirector.commands.cli  # noqa: F401 - it adds its commands to the app
 from tracking import campaigns
 from tracking.cli import app
 from tracking.database import Database

@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
-from redirector.app import create_app
-from redirector.protocol import Protocol
-from tests.redirector.counting import counted
+from redirector.http.app import create_app
+from redirector.http.protocol import Protocol
+from tests.redirector.counting import in_redis, journalled
 from tests.redis_server import RedisServer
 from tests.serving import serving
 from tests.waiting import until
@@ -30,12 +31,12 @@ class Redirector:
 
     client: httpx.AsyncClient
     port: int
-    redis: RedisServer
+    journals: Path
     campaign_id: int
 
     def clicks(self) -> dict[str, int]:
-        """What Redis has counted, by audience."""
-        totals = counted(self.redis)
+        """What was counted, by audience."""
+        totals = journalled(self.journals)
         assert all(campaign_id == self.campaign_id for campaign_id, _ in totals)
         return {audience.value: clicks for (_, audience), clicks in totals.items()}
 
@@ -61,7 +62,7 @@ class Redirector:
 async def redirector(
     settings: Settings, database: Database, redis: RedisServer
 ) -> AsyncIterator[Redirector]:
-    """A redirector whose clicks wait until Redis has confirmed them."""
+    """A redirector whose clicks wait until they are stored."""
     async with database.write() as connection:
         event = await ensure_event(connection, "acme", "summer")
         campaign = await campaigns.create(
@@ -73,7 +74,7 @@ async def redirector(
         httpx.AsyncClient(base_url=url, verify=False) as client,
     ):
         await until(lambda: _healthy(client))
-        yield Redirector(client, urlsplit(url).port or 0, redis, campaign.id)
+        yield Redirector(client, urlsplit(url).port or 0, settings.journal_dir, campaign.id)
 
 
 def client_of(url: str) -> httpx.AsyncClient:
@@ -260,15 +261,23 @@ async def test_an_absolute_target_is_a_request_for_its_path(redirector: Redirect
 
 async def test_health(redirector: Redirector) -> None:
     """The health page says what the process knows of Redis and SQL."""
+
+    async def redis_was_asked() -> bool:
+        return bool((await redirector.client.get("/healthz")).json()["redis"] == "ok")
+
+    await until(redis_was_asked)
     answer = await redirector.client.get("/healthz")
     assert answer.json() == {
         "status": "ok",
         "reason": None,
         "sql": "ok",
         "redis": "ok",
+        "disk": "ok",
         "flusher_seen_seconds_ago": None,
-        "durability": "every answer is on disk",
-        "spooled_clicks": 0,
+        "durability": "the end of every process, a power cut, and the loss of Redis",
+        "journalled_clicks": 0,
+        "oldest_click_seconds": None,
+        "unjournalled_clicks": 0,
         "unconfirmed_clicks": 0,
     }
     refused = await redirector.client.post("/healthz")
@@ -300,17 +309,18 @@ async def test_redirects_go_on_without_redis(
             report = (await client.get("/healthz")).json()
             reason = report["reason"] or ""
             assert reason.startswith("Redis is away (") == (report["status"] == "degraded")
-            return (report["status"], report["spooled_clicks"]) == ("degraded", 20)
+            return (report["status"], report["journalled_clicks"]) == ("degraded", 20)
 
         await until(degraded)
         own_redis.start()
 
         async def confirmed() -> bool:
             report = (await client.get("/healthz")).json()
-            return (report["status"], report["spooled_clicks"]) == ("ok", 0)
+            return in_redis(own_redis) == {(campaign.id, Audience.HUMAN): 20} and (
+                report["status"] == "ok"
+            )
 
         await until(confirmed)
-    assert counted(own_redis) == {(campaign.id, Audience.HUMAN): 20}
 
 
 async def test_without_sql_links_can_not_be_looked_up(

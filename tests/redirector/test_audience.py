@@ -2,7 +2,7 @@
 
 import pytest
 
-from redirector.audience import audience_of
+from redirector.http.audience import audience_of
 from tracking.clicks import Audience
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"

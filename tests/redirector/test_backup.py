@@ -27,7 +27,7 @@ async def test_a_backup_is_one_moment(place: Place) -> None:
                 for id in (1, 2)
             )
             async with database.write() as connection:
-                await clicks.apply(connection, clicks.Batch(f"batch {number}", counts))
+                await clicks.apply(connection, [clicks.Batch("w", number, number, counts)])
             await asyncio.sleep(0)
         return number
 
@@ -38,7 +38,7 @@ async def test_a_backup_is_one_moment(place: Place) -> None:
         assert "do not agree" not in said
         with closing(sqlite3.connect(place.backup)) as backup:
             counts = backup.execute("SELECT click_count FROM campaigns").fetchall()
-            assert backup.execute("SELECT sum(clicks) FROM flush_batches").fetchone() == (
+            assert backup.execute("SELECT sum(clicks) FROM writers").fetchone() == (
                 2 * counts[0][0],
             )
             assert counts[0] == counts[1]

@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 import typer
 
-from redirector.batches import NumberedBatch
-from redirector.cli import main
-from redirector.counters import APPLIED, PENDING, SEALED, flushing
-from redirector.spool import Spool
-from redirector.spool_format import header
+from redirector.commands.cli import main
+from redirector.counters.keys import keys_of
+from redirector.journal.directory import path_of
+from redirector.journal.file import JournalFile, write_abandoned
+from redirector.journal.format import header
+from redirector.journal.records import Record
 from tests.redis_server import RedisServer
 from tracking import __version__
 from tracking.cli import app
@@ -315,7 +316,8 @@ def test_migrate_makes_the_schema(waymark: Waymark, sql: sqlite3.Connection) -> 
         assert sql.execute("SELECT count(*) FROM campaigns").fetchone() == (0,)
 
 
-NOTHING_WAITS = "0 clicks wait in Redis for the next flush\n0 clicks wait on disk for Redis\n"
+WRITER = "f" * 32
+NOTHING_WAITS = "0 clicks in journals are not in SQL yet\n0 clicks in Redis are not in SQL yet\n"
 
 
 @pytest.fixture
@@ -341,8 +343,9 @@ def test_the_audit_tells_how_many_agree(waymark: Waymark, sql: sqlite3.Connectio
             [code],
         )
     sql.execute("INSERT INTO click_hours SELECT id, 7, 'human', 2 FROM campaigns")
+    sql.execute("INSERT INTO event_hours VALUES (1, 7, 'human', 6)")
     sql.execute("INSERT INTO tallies VALUES (1, 'campaign', 3)")
-    sql.execute("INSERT INTO flush_batches VALUES ('one', 0, 2), ('two', 0, 4)")
+    sql.execute("INSERT INTO writers VALUES ('one', 1, 0, 2, 0), ('two', 1, 0, 4, 0)")
     assert waymark("audit") == Outcome(
         0,
         "6 clicks were moved into SQL by 2 entries of the ledger; the hourly rows hold as many\n"
@@ -359,6 +362,7 @@ def test_the_audit_tells_how_many_agree(waymark: Waymark, sql: sqlite3.Connectio
         1,
         "poster: click_count is 5, its hourly rows add up to 2\n"
         "banner: click_count is 2, its hourly rows add up to 0\n"
+        "acme/summer: 1 of its hours are not the sums of its campaigns' rows\n"
         "flyer: order_count is 1, it has 0 orders\n"
         "acme/summer: its tally of the kind add-on category is 1, it has 0\n"
         "acme/summer: its tally of the kind campaign is 4, it has 3\n"
@@ -378,6 +382,7 @@ def test_a_ledger_that_disagrees_fails_the_audit(waymark: Waymark, sql: sqlite3.
     )
     sql.execute("INSERT INTO tallies VALUES (1, 'campaign', 1)")
     sql.execute("INSERT INTO click_hours SELECT id, 7, 'human', 2 FROM campaigns")
+    sql.execute("INSERT INTO event_hours VALUES (1, 7, 'human', 2)")
     outcome = waymark("audit")
     assert outcome.status == 1
     assert outcome.out.startswith(
@@ -393,110 +398,144 @@ def test_the_audit_tells_what_is_on_its_way(
     redis: RedisServer,
     redis_url: str,
 ) -> None:
-    """Clicks in Redis and on disk are told apart from those that are there twice for a moment."""
+    """Clicks in Redis and on disk, without those that SQL has already."""
+    state, opened, sealed = keys_of(WRITER)
     with redis.client() as client:
-        client.hset(PENDING, mapping={"id": "c", "run": "r", "1:500000:human": 5})
-        client.hset(flushing("a"), mapping={"id": "a", "1:500000:human": 3})
-        client.hset(flushing("b"), mapping={"id": "b", "1:500000:bot": 2})
-        client.rpush(SEALED, "a", "b")
-        client.hset(APPLIED, "f" * 32, 4)
-    sql.execute("INSERT INTO flush_batches VALUES ('a', 0, 0)")
-    spool = Spool.create(settings.spool_dir, "f" * 32)
-    spool.append(NumberedBatch(4, {"1:500000:human": 7}), sent=True)
-    spool.append(NumberedBatch(5, {"1:500000:human": 11}), sent=False)
-    spool.close()
-    assert waymark("audit").out.splitlines()[-4:] == [
-        "7 clicks wait in Redis for the next flush",
-        "11 clicks wait on disk for Redis",
-        "3 clicks in Redis are in SQL already, and will be dropped",
-        "7 clicks on disk are in Redis already, and will be dropped",
+        client.hset(state, mapping={"number": 5, "first": 5, "version": 1})
+        client.hset(opened, mapping={"1:500000:human": 5})
+        client.rpush(sealed, "1-3-1", "4-4-1")
+        client.hset(f"{sealed}:1-3-1", mapping={"1:500000:human": 3})
+        client.hset(f"{sealed}:4-4-1", mapping={"1:500000:bot": 2})
+    sql.execute("INSERT INTO writers VALUES (?, 3, 0, 0, NULL)", [WRITER])
+    leave_journal(settings, record(3, 3), record(4, 2), record(5, 5), record(6, 11))
+    assert waymark("audit").out.splitlines()[-2:] == [
+        "18 clicks in journals are not in SQL yet",
+        "7 clicks in Redis are not in SQL yet",
     ]
+
+
+def record(number: int, clicks: int) -> Record:
+    """A record of a journal."""
+    return Record(number, number, {"1:500000:human": clicks})
+
+
+def leave_journal(settings: Settings, *records: Record, writer: str = WRITER) -> Path:
+    """A journal that a process left when it ended; where."""
+    path = path_of(settings.journal_dir, writer)
+    write_abandoned(path, writer, records)
+    return path
 
 
 @pytest.mark.usefixtures("summer")
 def test_the_audit_without_redis(waymark: Waymark, settings: Settings) -> None:
     """SQL is checked all the same, and what waits on disk is told."""
-    spool = Spool.create(settings.spool_dir, "f" * 32)
-    spool.append(NumberedBatch(5, {"1:500000:human": 11}), sent=False)
-    spool.close()
+    leave_journal(settings, record(5, 11))
     outcome = waymark("audit")
     assert outcome.status == 0
     assert outcome.out.splitlines()[-2:] == [
+        "11 clicks in journals are not in SQL yet",
         "Redis does not run: what waits there can't be told",
-        "11 clicks wait on disk for Redis, which may have some of them already",
     ]
 
 
 @pytest.mark.usefixtures("summer", "redis_url")
-def test_the_audit_without_spools(waymark: Waymark, settings: Settings) -> None:
+def test_the_audit_without_journals(waymark: Waymark, settings: Settings) -> None:
     """Redis is asked all the same."""
-    settings.spool_dir.write_text("a file")
+    settings.journal_dir.write_text("a file")
     said = waymark("audit").out.splitlines()[-2:]
-    assert said[0] == "0 clicks wait in Redis for the next flush"
-    assert said[1].startswith("what waits on disk can't be told: ")
+    assert said[0].startswith("what waits on disk can't be told: ")
+    assert said[1] == "0 clicks in Redis are not in SQL yet"
 
 
 @pytest.mark.usefixtures("summer")
-def test_spools_are_listed(waymark: Waymark, settings: Settings) -> None:
-    """Each with what it holds, and whether its process lives."""
-    assert waymark("spool") == Outcome(0, "no clicks wait on disk\n", "")
-    left = Spool.create(settings.spool_dir, "a" * 32)
-    left.append(NumberedBatch(1, {"1:500000:human": 7, "2:500000:bot": 1}), sent=False)
-    left.append(NumberedBatch(2, {"1:500000:human": 1}), sent=False)
-    left.close()
-    with (settings.spool_dir / f"{'a' * 32}.spool").open("ab") as file:
-        file.write(b"torn")
-    owned = Spool.create(settings.spool_dir, "b" * 32)
-    assert waymark("spool").out.splitlines() == [
-        "writer                            batches  clicks  torn bytes  owner",
-        f"{'a' * 32}  2        9       4           none: a redirector will take it over",
-        f"{'b' * 32}  0        0       0           a running process",
+def test_journals_are_listed(waymark: Waymark, sql: sqlite3.Connection, settings: Settings) -> None:
+    """Each with what it holds that SQL has not, and whether its process lives."""
+    assert waymark("journal") == Outcome(0, "no clicks wait on disk\n", "")
+    left = leave_journal(settings, record(1, 1), record(2, 8), record(3, 1))
+    sql.execute("INSERT INTO writers VALUES (?, 1, 0, 0, NULL)", [WRITER])
+    finished = leave_journal(settings, record(1, 1), writer="c" * 32)
+    sql.execute("INSERT INTO writers VALUES (?, 1, 0, 0, NULL)", ["c" * 32])
+    owned = JournalFile.create(path_of(settings.journal_dir, "b" * 32), "b" * 32)
+    assert waymark("journal").out.splitlines() == [
+        "writer                            records  clicks  owner",
+        f"{'b' * 32}  0        0       a running process",
+        f"{'f' * 32}  2        9       none: a redirector will take it over",
     ]
     owned.remove()
-    (settings.spool_dir / f"{'a' * 32}.spool").unlink()
-    assert waymark("spool") == Outcome(0, "no clicks wait on disk\n", "")
+    left.unlink()
+    finished.unlink()
+    assert waymark("journal") == Outcome(0, "no clicks wait on disk\n", "")
+
+
+@pytest.mark.usefixtures("summer", "redis_url")
+def test_journals_are_sent(waymark: Waymark, sql: sqlite3.Connection, settings: Settings) -> None:
+    """By hand, where no redirector runs that would; then they are gone, and the counts agree."""
+    sql.execute(
+        "INSERT INTO campaigns (id, event_id, code, description, external_target, order_count, "
+        "click_count) VALUES (1, 1, 'news', '', '', 0, 0)"
+    )
+    left = leave_journal(settings, record(1, 4), record(2, 7))
+    assert waymark("journal", "send") == Outcome(
+        0, "11 clicks of ended processes are in SQL now\n", ""
+    )
+    assert sql.execute("SELECT click_count FROM campaigns").fetchall() == [(11,)]
+    assert not left.exists()
+    assert waymark("journal", "send").out == "0 clicks of ended processes are in SQL now\n"
+
+
+@pytest.mark.usefixtures("summer")
+def test_without_redis_nothing_is_sent(waymark: Waymark, settings: Settings) -> None:
+    """It says so, and all is still there."""
+    left = leave_journal(settings, record(1, 4))
+    sent = waymark("journal", "send", "--seconds", "0.5")
+    assert sent.status == 1
+    assert "nothing was lost" in sent.err
+    assert left.exists()
 
 
 @pytest.fixture
 def strangers(settings: Settings, tmp_path: Path) -> list[str]:
-    """Files that are called spools, and are none; what is said of them."""
-    directory = settings.spool_dir
+    """Files that are called journals, and are none; what is said of them."""
+    directory = settings.journal_dir
     directory.mkdir()
     secret = tmp_path / "secret"
-    secret.write_bytes(header("c" * 32))
-    (directory / "a-foreign.spool").write_bytes(b"hello")
-    (directory / "b-later.spool").write_bytes(header("b" * 32).replace(b"spool 1", b"spool 2"))
-    (directory / "c-link.spool").symlink_to(secret)
-    (directory / "d-folder.spool").mkdir()
-    os.mkfifo(directory / "e-pipe.spool")
+    secret.write_bytes(header("c" * 32, 1000))
+    (directory / "a-foreign.journal").write_bytes(b"hello")
+    later = header("b" * 32, 1000).replace(b"journal 2", b"journal 3")
+    (directory / "b-later.journal").write_bytes(later)
+    (directory / "c-link.journal").symlink_to(secret)
+    (directory / "d-folder.journal").mkdir()
+    os.mkfifo(directory / "e-pipe.journal")
     return [
-        f"{directory}/a-foreign.spool is left alone: it is no spool",
-        f"{directory}/b-later.spool is left alone: it has version 2, this program knows 1",
-        f"{directory}/c-link.spool is left alone: Too many levels of symbolic links",
-        f"{directory}/d-folder.spool is left alone: it is no file",
-        f"{directory}/e-pipe.spool is left alone: it is no file",
+        f"{directory}/a-foreign.journal is left alone: it is no journal",
+        f"{directory}/b-later.journal is left alone: it has version 3, this program knows 2",
+        f"{directory}/c-link.journal is left alone: Too many levels of symbolic links",
+        f"{directory}/d-folder.journal is left alone: it is no file",
+        f"{directory}/e-pipe.journal is left alone: it is no file",
     ]
 
 
 @pytest.mark.usefixtures("summer", "redis_url")
-def test_what_is_no_spool_is_told_as_that(
+def test_what_is_no_journal_is_told_as_that(
     waymark: Waymark, settings: Settings, strangers: list[str]
 ) -> None:
     """Neither the list nor the audit fails for it, and what waits beside it is told."""
-    left = Spool.create(settings.spool_dir, "d" * 32)
-    left.append(NumberedBatch(1, {"1:500000:human": 7}), sent=False)
-    left.close()
-    listed = waymark("spool")
+    leave_journal(settings, record(1, 7))
+    listed = waymark("journal")
     assert (listed.status, listed.out.splitlines()[2:]) == (0, strangers)
     audited = waymark("audit")
     assert (audited.status, audited.err) == (0, "")
-    assert audited.out.splitlines()[-6:] == ["7 clicks wait on disk for Redis", *strangers]
+    assert audited.out.splitlines()[-7:-1] == [
+        "7 clicks in journals are not in SQL yet",
+        *strangers,
+    ]
 
 
 # What only makes sense where there is a database.
 READING = {
     "audit": ["audit"],
-    "spool": ["spool"],
+    "journal": ["journal"],
+    "journal send": ["journal", "send"],
     "token list": ["token", "list", "acme"],
     "token create": ["token", "create", "acme"],
     "token revoke": ["token", "revoke", "1"],
@@ -570,7 +609,7 @@ def test_help_names_the_commands(waymark: Waymark) -> None:
     """`--help` lists what there is."""
     outcome = waymark("--help")
     assert outcome.status == 0
-    for command in ("event", "token", "migrate", "audit", "spool"):
+    for command in ("event", "token", "migrate", "audit", "journal"):
         assert re.search(f"^  {command} ", outcome.out, re.MULTILINE)
 
 
@@ -592,7 +631,7 @@ def test_the_module_is_a_program(
 ) -> None:
     """As a process of its own it ends with the status, and wrong settings are a line each."""
     ended = subprocess.run(
-        [sys.executable, "-m", "redirector.cli", "migrate"],
+        [sys.executable, "-m", "redirector.commands.cli", "migrate"],
         env={"DATA_DIR": str(tmp_path), **environment},
         capture_output=True,
         text=True,
@@ -631,7 +670,7 @@ def test_writes_of_tokens_are_logged(waymark: Waymark, caplog: pytest.LogCapture
 def test_the_log_of_changes_is_on_standard_error(settings: Settings) -> None:
     """Of what a command does nothing else is, and standard output has the token alone."""
     for arguments in (["event", "create", "acme", "summer"], ["token", "create", "acme"]):
-        command = [sys.executable, "-m", "redirector.cli", *arguments]
+        command = [sys.executable, "-m", "redirector.commands.cli", *arguments]
         ended = subprocess.run(
             command,
             capture_output=True,
@@ -675,3 +714,48 @@ def test_help_is_shown_and_nothing_done(
     assert (outcome.status, outcome.err) == (0, "")
     assert outcome.out.startswith("Usage: " + " ".join(["waymark", *path, "["]))
     assert list(settings.data_dir.iterdir()) == []
+
+
+@pytest.mark.usefixtures("summer")
+def test_users(waymark: Waymark) -> None:
+    """An address alone is printed, another each time; roles change; who is removed is gone."""
+    made = waymark("user", "create", "Mara@example.org", "--organizer", "acme", "--role", "viewer")
+    address = r"http://127\.0\.0\.1:8002/sign-in/[A-Za-z0-9_-]{43}\n"
+    assert made.status == 0
+    assert re.fullmatch(address, made.out)
+    again = waymark("user", "create", "mara@example.org", "--organizer", "acme")
+    another = waymark("user", "link", "MARA@example.org")
+    assert re.fullmatch(address, another.out)
+    assert len({made.out, again.out, another.out}) == 3
+    assert waymark("user", "list").out == (
+        "user              signs in by  roles\nmara@example.org  link         acme: admin\n"
+    )
+    assert waymark("user", "remove", "mara@example.org").status == 0
+    assert waymark("user", "list").out == "there are no users\n"
+
+
+WRONG_USERS = {
+    "no address": (["create", "mara", "--organizer", "acme"], "no e-mail address"),
+    "no organizer": (["create", "m@x.example", "--organizer", "nobody"], "no organizer nobody"),
+    "a link for nobody": (["link", "m@x.example"], "there is no user m@x.example"),
+    "removing nobody": (["remove", "m@x.example"], "there is no user m@x.example"),
+}
+
+
+@pytest.mark.usefixtures("summer")
+@pytest.mark.parametrize(("arguments", "says"), WRONG_USERS.values(), ids=WRONG_USERS)
+def test_wrong_users(waymark: Waymark, arguments: list[str], says: str) -> None:
+    """A line says what is wrong, and nobody is made."""
+    outcome = waymark("user", *arguments)
+    assert (outcome.status, outcome.out) == (1, "")
+    assert says in outcome.err
+    assert waymark("user", "list").out == "there are no users\n"
+
+
+def test_words_of_the_dashboard_are_no_organizers(waymark: Waymark) -> None:
+    """They are refused, and an event may have such a slug."""
+    for word in ("settings", "account", "shared", "static", "sign-in", "sign-out", "healthz"):
+        outcome = waymark("event", "create", word, "fest")
+        assert outcome.status == 1
+        assert f"'{word}' can't be an organizer" in outcome.err
+    assert waymark("event", "create", "acme", "settings").status == 0

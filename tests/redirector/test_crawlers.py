@@ -9,8 +9,8 @@ from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redirector.crawler_corrections import CORRECTIONS, Correction
-from redirector.crawlers import _is_crawler, is_crawler, patterns
+from redirector.http.crawler_corrections import CORRECTIONS, Correction
+from redirector.http.crawlers import _is_crawler, is_crawler, patterns
 
 WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
 ANDROID = (

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from redirector.expiring_cache import ExpiringCache
+from redirector.links.expiring_cache import ExpiringCache
 
 
 def test_a_value_is_there_until_it_expires(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,17 +10,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from redirector.audience import audience_of
-from redirector.express import Express
-from redirector.links import Links
-from redirector.recorder import Recorder
-from redirector.redirect import LinkRequest, Redirect, Rules, decide
+from redirector.http.audience import audience_of
+from redirector.http.decision import LinkRequest, Redirect, decide
+from redirector.http.express import Express
+from redirector.links.cache import Links
+from redirector.links.destination import Rules
+from redirector.recording.recorder import Recorder
 from serving.connection import Connection
 from serving.limits import Limits
-from tracking.campaigns import Link
 from tracking.clicks import Audience
 from tracking.database import Database
-from tracking.links import parse_path
+from tracking.links import Link, parse_path
 
 LINK = Link(7, "acme", "summer", "news1", "https://shop.example/tickets?a=1#top", "")
 RULES = Rules("/{organizer}/{event}/", forward_query=True, public_origin="https://links.example")

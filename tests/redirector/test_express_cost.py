@@ -11,7 +11,7 @@ from uvicorn.protocols.http import h11_impl
 
 import redirector
 import serving
-from redirector.express import STATE_KEY
+from redirector.http.express import STATE_KEY
 from tests.redirector.lanes import Lane, create_campaigns, lane
 from tests.redis_server import RedisServer
 from tests.serving.client import connected

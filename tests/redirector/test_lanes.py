@@ -510,20 +510,19 @@ async def test_used_connections_are_not_closed(
 
 
 async def test_a_request_stops_the_time_out(
-    settings: Settings, own_redis: RedisServer, codes: dict[int, str]
+    settings: Settings, redis: RedisServer, codes: dict[int, str]
 ) -> None:
-    """A connection whose request waits for Redis is not idle, however long that takes."""
-    async with lane(settings, own_redis, codes, timeout_keep_alive=1) as expressway:
+    """A connection whose request waits for the disk is not idle, however long that takes."""
+    async with lane(settings, redis, codes, timeout_keep_alive=1) as expressway:
         async with connected(expressway) as client, connected(expressway) as idle:
             await client.send(PLAIN)
             await client.idle()
-            own_redis.freeze()
-            await client.send(PLAIN)
-            await idle.send(MISSING)
-            # The other's time-out begins later and comes to its end.
-            await until(lambda: idle.closed)
-            assert not client.closed
-            own_redis.thaw()
+            with expressway.hanging_disk():
+                await client.send(PLAIN)
+                await idle.send(MISSING)
+                # The other's time-out begins later and comes to its end.
+                await until(lambda: idle.closed)
+                assert not client.closed
             await until(lambda: client.heads() == 2)
         assert expressway.express_requests == 2
 
@@ -591,24 +590,23 @@ async def test_forwarded_addresses(
 
 
 async def test_a_stopping_server_answers_what_is_under_way(
-    settings: Settings, own_redis: RedisServer, codes: dict[int, str]
+    settings: Settings, redis: RedisServer, codes: dict[int, str]
 ) -> None:
-    """Requests that wait for Redis when the process is told to stop are answered and counted.
+    """Requests that wait for the disk when the process is told to stop are answered and counted.
 
     Their connections are closed behind the answer, and idle ones at once.
     """
-    async with lane(settings, own_redis, codes) as expressway, AsyncExitStack() as stack:
+    async with lane(settings, redis, codes) as expressway, AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(connected(expressway)) for _ in range(20)]
         idle = await stack.enter_async_context(connected(expressway))
         await idle.send(PLAIN)
         await idle.idle()
-        own_redis.freeze()
-        for client in clients:
-            await client.send(PLAIN)
-        stopping = asyncio.create_task(expressway.server.shutdown())
-        await until(lambda: idle.closed)
-        assert not any(client.received or client.closed for client in clients)
-        own_redis.thaw()
+        with expressway.hanging_disk():
+            for client in clients:
+                await client.send(PLAIN)
+            stopping = asyncio.create_task(expressway.server.shutdown())
+            await until(lambda: idle.closed)
+            assert not any(client.received or client.closed for client in clients)
         await stopping
         await until(lambda: all(client.closed for client in clients))
         assert {client.received.count(b"Connection: close\r\n\r\n") for client in clients} == {1}
@@ -616,19 +614,18 @@ async def test_a_stopping_server_answers_what_is_under_way(
 
 
 async def test_who_leaves_is_counted(
-    settings: Settings, own_redis: RedisServer, codes: dict[int, str]
+    settings: Settings, redis: RedisServer, codes: dict[int, str]
 ) -> None:
     """A visitor who goes before the answer is counted, and others get theirs."""
-    async with lane(settings, own_redis, codes) as expressway:
+    async with lane(settings, redis, codes) as expressway:
         async with connected(expressway) as leaving, connected(expressway) as staying:
             await leaving.send(PLAIN)
             await leaving.idle()
-            own_redis.freeze()
-            await leaving.send(PLAIN)
-            await staying.send(PLAIN)
-            leaving.transport.abort()
-            await until(lambda: len(connections(expressway.server)) == 1)
-            own_redis.thaw()
+            with expressway.hanging_disk():
+                await leaving.send(PLAIN)
+                await staying.send(PLAIN)
+                leaving.transport.abort()
+                await until(lambda: len(connections(expressway.server)) == 1)
             await until(lambda: staying.heads() == 1)
         assert expressway.take_clicks() == {("news1", "human"): 3}
         assert expressway.express_requests == 3

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from redirector.links import CHANGES_PER_READ, Links
+from redirector.links.cache import CHANGES_PER_READ, Links
 from tests.locking import execute
 from tests.redirector.lookups import WatchedDatabase
 from tests.waiting import until
@@ -15,6 +15,7 @@ from tracking import campaigns
 from tracking.background import cancel, start_vital
 from tracking.database import Database
 from tracking.errors import DatabaseUnavailableError
+from tracking.links import Link
 from tracking.organizers import Event, ensure_event
 from tracking.settings import Settings
 
@@ -66,7 +67,7 @@ async def test_a_link_is_read_once(
     links = Links(counting, 10)
     for _ in range(5):
         link = await links.find("news1")
-        assert link == campaigns.Link(id, "acme", "summer", "news1", "", "")
+        assert link == Link(id, "acme", "summer", "news1", "", "")
     assert counting.lookups == 1
 
 
@@ -115,7 +116,7 @@ async def test_changes_arrive(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Edited, created, renamed and deleted campaigns, and a moved shop, are all noticed."""
-    monkeypatch.setattr("redirector.links.UNKNOWN_SECONDS", 3600)
+    monkeypatch.setattr("redirector.links.cache.UNKNOWN_SECONDS", 3600)
     [edited, renamed, deleted, _] = await make(database, event, "e", "r", "d", "shop")
     links = Links(counting, 10)
     async with following(links):
@@ -212,7 +213,7 @@ async def test_who_was_blind_starts_afresh(
     links = Links(database, 10)
     async with following(links):
         await links.find("news1")
-        monkeypatch.setattr("redirector.links._MAX_BLIND_SECONDS", -1)
+        monkeypatch.setattr("redirector.links.cache._MAX_BLIND_SECONDS", -1)
         await until(lambda: links.cached("news1") is None)
 
 

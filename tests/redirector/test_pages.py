@@ -12,11 +12,11 @@ import httpx
 import pytest
 from playwright.async_api import Route
 
-from redirector import pages
-from redirector.app import create_app
-from redirector.protocol import Protocol
+from redirector.http import pages
+from redirector.http.app import create_app
+from redirector.http.protocol import Protocol
 from tests.browsing import Chromium
-from tests.redirector.counting import counted
+from tests.redirector.counting import journalled
 from tests.redis_server import RedisServer
 from tests.serving import serving
 from tests.waiting import until
@@ -130,11 +130,11 @@ async def test_not_found_url(
         assert answer.headers["cache-control"] == "no-store"
         assert (await client.get("/favicon.ico")).status_code == 404
         assert (await client.post(path)).status_code == 405
-    assert counted(redis) == {}
+    assert journalled(settings.journal_dir) == {}
 
 
 async def test_a_link_without_a_shop_leads_to_a_page(
-    client: httpx.AsyncClient, redis: RedisServer
+    client: httpx.AsyncClient, settings: Settings
 ) -> None:
     """It names the event and says that the click was counted, to whoever asks."""
     answer = await client.get("/acme/summer/c/news1/?utm_source=x", follow_redirects=True)
@@ -145,7 +145,7 @@ async def test_a_link_without_a_shop_leads_to_a_page(
     assert "<Summer>" not in answer.text
     assert "you were counted" in answer.text
     assert "No ticket shop is configured" in answer.text
-    assert sum(counted(redis).values()) == 1
+    assert sum(journalled(settings.journal_dir).values()) == 1
     assert (await client.head("/acme/summer/")).status_code == 200
     assert (await client.get("/acme/summer")).status_code == 200
 
@@ -182,7 +182,7 @@ async def test_shops_that_are_links_lead_to_a_page(
             page = await client.get(answer.headers["location"])
             assert page.status_code == 200
             check_page(page)
-    assert sum(counted(redis).values()) == 2
+    assert sum(journalled(settings.journal_dir).values()) == 2
 
 
 async def test_a_name_in_another_language(
@@ -260,3 +260,47 @@ async def test_a_browser_shows_them(chromium: Chromium) -> None:
                 if shown != colour:
                     problems.append(f"{name} is {shown} in {scheme}")
     assert problems == []
+
+
+@pytest.fixture
+async def named(database: Database, events: None) -> None:
+    """acme has a name that would break a page."""
+    async with database.write() as connection:
+        await ensure_event(connection, "acme", "summer", organizer_name='Acme <b>"Nights"</b>')
+
+
+DEAD: dict[str, tuple[str, bool, bool]] = {
+    "of an event": ("/acme/summer/c/gone/", True, True),
+    "of an unknown event": ("/acme/gone/c/news1/", True, False),
+    "of an unknown organizer": ("/nobody/summer/c/news1/", False, False),
+}
+
+
+@pytest.mark.usefixtures("named")
+@pytest.mark.parametrize(("path", "has_organizer", "has_event"), DEAD.values(), ids=DEAD)
+async def test_a_dead_link_says_whose_it_is(
+    settings: Settings, redis: RedisServer, path: str, has_organizer: bool, has_event: bool
+) -> None:
+    """A person sees the organizer's and the event's name, where there are such; 404 stays 404, and
+    tools get a line."""
+    async with redirector(settings, redis) as client:
+        answer = await client.get(path, headers={"Accept": FIREFOX})
+        assert answer.status_code == 404
+        check_page(answer)
+        assert ("Acme &lt;b&gt;&quot;Nights&quot;&lt;/b&gt;" in answer.text) is has_organizer
+        assert ("&lt;Summer&gt;" in answer.text) is has_event
+        assert (await client.head(path, headers={"Accept": FIREFOX})).status_code == 404
+        line = await client.get(path)
+        assert (line.status_code, line.text) == (404, "There is no such link.\n")
+
+
+@pytest.mark.usefixtures("named")
+async def test_an_event_without_a_shop_says_whose_it_is(
+    settings: Settings, redis: RedisServer
+) -> None:
+    """Who was counted there sees the event and its organizer."""
+    async with redirector(settings, redis) as client:
+        answer = await client.get("/acme/summer/")
+    assert answer.status_code == 200
+    assert "Acme &lt;b&gt;" in answer.text
+    assert "you were counted" in answer.text

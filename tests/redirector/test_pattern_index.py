@@ -2,7 +2,7 @@
 
 import pytest
 
-from redirector.pattern_index import index_of
+from redirector.http.pattern_index import index_of
 
 INDEXED = {
     "plain": ("Yeti", ["Yet", "eti"]),

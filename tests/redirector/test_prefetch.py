@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Page
@@ -12,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from redirector.app import create_app
-from redirector.protocol import Protocol
+from redirector.http.app import create_app
+from redirector.http.protocol import Protocol
 from tests.browsing import Chromium
-from tests.redirector.counting import counted
+from tests.redirector.counting import journalled
 from tests.redis_server import RedisServer
 from tests.serving import serving
 from tests.waiting import until
@@ -64,11 +65,13 @@ class Newsletter:
 
     origin: str
     shop: str
-    redis: RedisServer
+    journals: Path
 
     def clicks(self) -> dict[str, int]:
         """What was counted, by audience."""
-        return {audience.value: clicks for (_, audience), clicks in counted(self.redis).items()}
+        return {
+            audience.value: clicks for (_, audience), clicks in journalled(self.journals).items()
+        }
 
 
 async def newsletter_page(request: Request) -> Response:
@@ -109,7 +112,7 @@ async def newsletter(
                 connection, event.id, code="news1", description="News", external_target=shop
             )
         origin = await stack.enter_async_context(serving(app, Protocol))
-        yield Newsletter(origin, shop, redis)
+        yield Newsletter(origin, shop, settings.journal_dir)
 
 
 async def press(page: Page, newsletter: Newsletter, *, speculates: bool) -> None:

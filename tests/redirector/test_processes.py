@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from redirector.counters import PENDING, field
+from redirector.counters.keys import counter_name
+from redirector.upgrade.counters import PENDING
 from tests.processes import failure, finished, free_port, started
 from tests.redis_server import RedisServer
 from tests.waiting import until
@@ -121,7 +122,7 @@ class Ready:
 
     def five_clicks(self) -> None:
         """Counts five clicks in Redis."""
-        name = field(self.campaign_id, HOUR, Audience.HUMAN)
+        name = counter_name(self.campaign_id, HOUR, Audience.HUMAN)
         with self.redis.client() as redis:
             redis.hset(PENDING, mapping={"id": "batch", name: 5})
 
@@ -151,7 +152,11 @@ async def test_the_last_flush_takes_all(short_dir: Path, ready: Ready) -> None:
         await until(lambda: _reported(ready.database))
         with ready.redis.client() as redis:
             redis.hset(
-                PENDING, mapping={"id": "batch", field(ready.campaign_id, HOUR, Audience.HUMAN): 5}
+                PENDING,
+                mapping={
+                    "id": "batch",
+                    counter_name(ready.campaign_id, HOUR, Audience.HUMAN): 5,
+                },
             )
         flusher.send_signal(signal.SIGTERM)
         finished(flusher)
@@ -199,7 +204,10 @@ async def test_a_locked_database_delays_the_flush(short_dir: Path, ready: Ready)
             with ready.redis.client() as redis:
                 redis.hset(
                     PENDING,
-                    mapping={"id": "batch", field(ready.campaign_id, HOUR, Audience.HUMAN): 5},
+                    mapping={
+                        "id": "batch",
+                        counter_name(ready.campaign_id, HOUR, Audience.HUMAN): 5,
+                    },
                 )
             assert flusher.stderr is not None
             while "SQL is away" not in flusher.stderr.readline():

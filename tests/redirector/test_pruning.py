@@ -27,26 +27,26 @@ TABLES = {
 NAMES = {"campaign_changes": "code", "idempotency_keys": "key"}
 
 
-async def test_the_ledger_is_kept_for_three_months(
+async def test_the_ledger_is_kept_for_a_year(
     database: Database, settings: Settings, redis: RedisServer
 ) -> None:
-    """Older batches become one row, so that the sum of all stays."""
+    """Writers that ended before become one row, so that the sum of all stays."""
     assert await _is_empty(database)
     with closing(sqlite3.connect(settings.data_dir / "waymark.db")) as other:
-        for name, days in (("ancient", 200), ("old", 91), ("young", 89)):
+        for name, days in (("ancient", 500), ("old", 367), ("young", 365)):
             other.execute(
-                "INSERT INTO flush_batches VALUES (?, ?, 5)", [name, time.time() - 24 * HOUR * days]
+                "INSERT INTO writers VALUES (?, 9, 0, 5, ?)", [name, time.time() - 24 * HOUR * days]
             )
         other.commit()
 
     def ledger() -> dict[str, int]:
         with closing(sqlite3.connect(settings.data_dir / "waymark.db")) as other:
-            return dict(other.execute("SELECT id, clicks FROM flush_batches"))
+            return dict(other.execute("SELECT id, clicks FROM writers"))
 
     environment = {"DATA_DIR": str(settings.data_dir), "REDIS_URL": redis.url}
     with started("redirector.flusher", **environment):
         await until(lambda: "old" not in ledger())
-    assert ledger() == {"older": 10, "young": 5}
+    assert ledger() == {"earlier writers": 10, "young": 5}
 
 
 async def _is_empty(database: Database) -> bool:

@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from redirector.counters import PENDING, field
+from redirector.counters.keys import counter_name
+from redirector.upgrade.counters import PENDING
 from tests.locking import execute
 from tests.permissions import bound
 from tests.processes import finished, free_port, launched
@@ -56,7 +57,7 @@ class DataDirectory:
 
     def five_clicks(self) -> None:
         """Counts five clicks in Redis."""
-        name = field(self.campaign_id, Hour(500_000), Audience.HUMAN)
+        name = counter_name(self.campaign_id, Hour(500_000), Audience.HUMAN)
         with self.redis.client() as redis:
             redis.hset(PENDING, mapping={"id": "batch", name: 5})
 

@@ -4,18 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from redirector.redirect import (
+from redirector.http.decision import (
     Click,
     LinkRequest,
     PrefetchRefusal,
     Redirect,
     Refusal,
-    Rules,
     decide,
 )
-from tracking.campaigns import Link
+from redirector.links.destination import Rules
 from tracking.clicks import Audience
-from tracking.links import LinkPath
+from tracking.links import Link, LinkPath
 
 PATH = LinkPath("acme", "summer", "news1")
 LINK = Link(7, "acme", "summer", "news1", "https://shop.example/tickets", "")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from redirector import redis_data
-from redirector.redis_binary import RedisBinary, find_binary
-from redirector.redis_data import UnreadableDataError
+from redirector.embedded import data as redis_data
+from redirector.embedded.binary import RedisBinary, find_binary
+from redirector.embedded.data import UnreadableDataError
 from tests.redirector.older_servers import REDIS_6_2, REDIS_7_0
 from tracking.errors import WaymarkError
 from tracking.settings import SettingsError

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from redirector.batches import NumberedBatch
-from redirector.spool import Spool
+from redirector.journal.directory import path_of
+from redirector.journal.file import write_abandoned
+from redirector.journal.records import Record
 from tests.processes import finished, free_port, started
 from tests.redirector.place import Place, create_campaign
 from tracking import schema
@@ -29,8 +30,8 @@ RUNNING = ["redirector.embedded", "redirector", "redirector.flusher", "api"]
 async def test_nothing_is_restored_while_anything_runs(place: Place, module: str) -> None:
     """Whichever service it is; what ran goes on, and afterwards it works."""
     place.backed_up()
-    port = str(free_port())
-    ports = {"REDIRECTOR_PORT": port, "API_PORT": str(free_port())}
+    settings = ("REDIRECTOR_PORT", "API_PORT", "DASHBOARD_PORT")
+    ports = {name: str(free_port()) for name in settings}
     with started(module, DATA_DIR=str(place.data), **ports) as process:
         assert process.stderr is not None
         while "starting" not in (line := process.stderr.readline()):
@@ -77,7 +78,7 @@ def test_nothing_starts_while_a_restore_is_at_work(place: Place) -> None:
     assert holder.stdout is not None
     assert holder.stdout.readline() == "taken\n"
     line = f"{place.file} is being restored: start again when that is done\n"
-    for module, name in (("redirector.flusher", "flusher"), ("redirector.cli", "waymark")):
+    for module, name in (("redirector.flusher", "flusher"), ("redirector.commands.cli", "waymark")):
         arguments = (module, "migrate") if name == "waymark" else (module,)
         with started(*arguments, DATA_DIR=str(place.data)) as process:
             assert finished(process) == f"{name}: {line}"
@@ -138,9 +139,8 @@ async def test_ids_of_clicks_that_wait_are_not_given_again(place: Place) -> None
     """Even where the database is gone that gave them."""
     place.backed_up()
     shutil.rmtree(place.data)
-    spool = Spool.create(place.data / "spool", WRITER)
-    spool.append(NumberedBatch(1, {"7000000:500000:human": 1}), sent=False)
-    spool.close()
+    waiting = Record(1, 1, {"7000000:500000:human": 1})
+    write_abandoned(path_of(place.data / "journal", WRITER), WRITER, [waiting])
     place.restored()
     assert await create_campaign(place, "new") == 7_000_001
 
@@ -157,6 +157,39 @@ async def test_what_was_given_and_revoked_since_is_not_forgotten(place: Place) -
     assert "1 tokens that were revoked since stay revoked\n" in place.restored()
     assert place.sql("SELECT seq FROM sqlite_sequence WHERE name = 'categories'") == [(70,)]
     assert place.sql("SELECT revoked_at FROM tokens") == [(5.0,)]
+
+
+async def test_what_was_taken_away_since_stays_taken_away(place: Place) -> None:
+    """Sessions, sign-in links, roles, passwords and shared addresses: who was shut out after the
+    backup is not let in by it. Who was there all the time keeps their role and password."""
+    for statement in (
+        "INSERT INTO users VALUES (1, 'stays@x.example', 'new', 1)",
+        "INSERT INTO users VALUES (2, 'gone@x.example', 'old', 1)",
+        "INSERT INTO memberships VALUES (1, 1, 'admin'), (2, 1, 'admin')",
+        "INSERT INTO sessions VALUES (1, 'd', 1, '', 1, 1, 9e9)",
+        "INSERT INTO sign_in_links VALUES ('d', 1, 9e9, NULL)",
+        "INSERT INTO shares VALUES (1, 1, NULL, 'kept', 'A', 1, NULL)",
+        "INSERT INTO shares VALUES (2, 1, NULL, 'revoked', 'B', 1, NULL)",
+    ):
+        place.sql(statement)
+    place.backed_up()
+    for statement in (
+        "UPDATE users SET password_hash = 'newer' WHERE id = 1",
+        "UPDATE memberships SET role = 'viewer' WHERE user_id = 1",
+        "DELETE FROM memberships WHERE user_id = 2",
+        "DELETE FROM users WHERE id = 2",
+        "DELETE FROM shares WHERE id = 2",
+    ):
+        place.sql(statement)
+    place.restored()
+    assert place.sql("SELECT email, password_hash FROM users ORDER BY id") == [
+        ("stays@x.example", "newer"),
+        ("gone@x.example", None),
+    ]
+    assert place.sql("SELECT user_id, role FROM memberships") == [(1, "viewer")]
+    assert place.sql("SELECT digest FROM shares") == [("kept",)]
+    assert place.sql("SELECT * FROM sessions") == []
+    assert place.sql("SELECT * FROM sign_in_links") == []
 
 
 async def test_clients_are_told_that_lists_changed(place: Place) -> None:

@@ -11,17 +11,19 @@ from dataclasses import dataclass
 import pytest
 from redis.asyncio import Redis
 
-from redirector.adoption import Adopter
-from redirector.batches import NumberedBatch
-from redirector.counters import connection_pool
-from redirector.flusher import Flusher
-from redirector.redis_client import RedisClient
-from redirector.spool import Spool
-from redirector.survey import survey
+from redirector.counters.client import CounterClient
+from redirector.counters.connection import connection_pool
+from redirector.flusher.flush import Flusher
+from redirector.journal.directory import files, path_of
+from redirector.journal.file import write_abandoned
+from redirector.journal.records import Record
+from redirector.journal.survey import survey
+from redirector.recording.recovery import Recovery
 from tests.processes import finished, free_port, started
 from tests.redirector.place import Place, create_campaign
 from tests.redis_server import RedisServer
 from tests.waiting import until
+from tracking import writers
 
 WRITER = "a" * 32
 
@@ -53,10 +55,10 @@ async def listening(port: int) -> None:
 
 
 async def test_what_was_not_flushed_is_counted_once(place: Place) -> None:
-    """Backup, click on: some is flushed, some waits in Redis, some in a spool; then restore.
+    """Backup, click on: some is flushed, some waits in Redis, some on disk alone; then restore.
 
-    The counts are those of the backup and what was not flushed; a campaign that was made after the
-    backup is gone, and no other gets its id, for which clicks still wait.
+    The counts are those of the backup, and what the journal still has; a campaign that was made
+    after the backup is gone, and no other gets its id, for which clicks still wait.
     """
     port = free_port()
     environment = {"DATA_DIR": str(place.data), "FLUSH_INTERVAL": "0.05"}
@@ -94,13 +96,13 @@ async def test_what_was_not_flushed_is_counted_once(place: Place) -> None:
         await asyncio.to_thread(click, port, "later", 1)
         redirector.send_signal(signal.SIGTERM)
         await asyncio.to_thread(finished, redirector)
-    assert sum(spool.clicks for spool in survey(place.data / "spool").waiting) == 12
 
     said = await asyncio.to_thread(place.restored)
     assert f"restored from {place.backup}: made 20" in said
     assert ", 2 campaigns, 3 clicks\n" in said
     assert "3 campaigns, 10 clicks\n" in said
-    assert "12 clicks in spools are sent at the next start\n" in said
+    # What was flushed since the backup is still in the journal too: it was made a moment ago.
+    assert "30 clicks in journals are sent at the next start\n" in said
     assert place.counts() == {"first": 3, "second": 0}
     assert await create_campaign(place, "new") == later + 1
 
@@ -108,12 +110,12 @@ async def test_what_was_not_flushed_is_counted_once(place: Place) -> None:
         for module in ("redirector.embedded", "redirector.flusher", "redirector"):
             stack.enter_context(started(module, **environment, REDIRECTOR_PORT=str(port)))
         await listening(port)
-        wanted = {"first": 3 + 7 + 11, "second": 0, "new": 0}
+        wanted = {"first": 3 + 5 + 7 + 11, "second": 0, "new": 0}
         await until(lambda: place.counts() == wanted, within=30)
-        await until(lambda: not survey(place.data / "spool").waiting, within=30)
+        await until(lambda: len(survey(place.data / "journal").waiting) == 1, within=30)
         status, said = await asyncio.to_thread(place.waymark, "audit")
         assert status == 0, said
-        assert "0 clicks wait in Redis for the next flush\n0 clicks wait on disk" in said
+        assert "0 clicks in journals are not in SQL yet\n0 clicks in Redis are not" in said
         assert place.counts() == wanted
 
 
@@ -123,18 +125,19 @@ class Pieces:
 
     place: Place
     server: RedisServer
-    redis_client: RedisClient
+    client: CounterClient
     redis: "Redis"
 
-    async def record(self, number: int, clicks: int, *, confirmed: int | None = None) -> None:
-        """Sends a writer's batch, as the recorder does."""
-        before = number - 1 if confirmed is None else confirmed
-        batch = NumberedBatch(number, {"1:500000:human": clicks})
-        await self.redis_client.add(WRITER, before, [batch])
+    async def ship(self, number: int, clicks: int) -> None:
+        """Sends a writer's record, as its shipper does."""
+        counts = {"1:500000:human": clicks}
+        assert await self.client.ship(WRITER, 0, number, number, counts) == number
 
     async def flush(self) -> None:
         """Moves what waits into SQL."""
         database = self.place.database()
+        async with database.write() as connection:
+            await writers.register(connection, WRITER)
         flusher = Flusher(self.redis, database)
         while await flusher.flush():
             pass
@@ -144,27 +147,32 @@ class Pieces:
         """Puts what waits into SQL, and ends before Redis is told."""
         database = self.place.database()
         flusher = Flusher(self.redis, database)
-        for batch_id in await flusher.seal():
-            await flusher.apply(batch_id)
+        await flusher.apply(await flusher.seal([WRITER]))
         await database.close()
 
-    async def adopt(self) -> None:
-        """Sends the spools of those who ended."""
+    async def recover(self) -> None:
+        """Finishes the journals of those who ended."""
         database = self.place.database()
-        adopter = Adopter(
-            RedisClient.of(self.place.settings()), database, self.place.data / "spool"
-        )
-        await adopter.adopt()
-        await adopter.close()
+        client = CounterClient.of(self.place.settings())
+        recovery = Recovery(client, database, self.place.data / "journal")
+        flusher = Flusher(self.redis, database)
+
+        async def is_finished() -> bool:
+            await recovery.recover()
+            await flusher.flush()
+            return not files(self.place.data / "journal")
+
+        await until(is_finished)
+        await recovery.close()
         await database.close()
 
-    def spool(self, *batches: tuple[int, int]) -> None:
-        """Leaves a writer's spool with these numbers and clicks, which may have been sent."""
-        spool = Spool.create(self.place.data / "spool", WRITER)
-        for number, amount in batches:
-            batch = NumberedBatch(number, {"1:500000:human": amount})
-            spool.append(batch, sent=True)
-        spool.close()
+    def journal(self, *records: tuple[int, int]) -> None:
+        """Leaves a writer's journal with these numbers and clicks, which may have been sent."""
+        write_abandoned(
+            path_of(self.place.data / "journal", WRITER),
+            WRITER,
+            [Record(number, number, {"1:500000:human": clicks}) for number, clicks in records],
+        )
 
 
 @pytest.fixture
@@ -174,24 +182,24 @@ async def pieces(place: Place, own_redis: RedisServer) -> AsyncIterator[Pieces]:
     settings = place.settings()
     pool = connection_pool(settings, client_name="test")
     redis = Redis(connection_pool=pool)
-    redis_client = RedisClient.of(settings)
-    yield Pieces(place, own_redis, redis_client, redis)
-    await redis_client.close()
+    client = CounterClient.of(settings)
+    yield Pieces(place, own_redis, client, redis)
+    await client.close()
     await redis.aclose()
     await pool.disconnect()
 
 
 async def test_a_batch_that_redis_still_has_is_counted_once(pieces: Pieces) -> None:
     """It was applied after the backup, and its flusher ended before it told Redis."""
-    await pieces.record(1, 1)
+    await pieces.ship(1, 1)
     await pieces.flush()
     pieces.place.backed_up()
-    await pieces.record(2, 10)
+    await pieces.ship(2, 10)
     await pieces.apply_and_die()
     assert pieces.place.counts()["first"] == 11
     pieces.place.restored()
     assert pieces.place.counts()["first"] == 1
-    await pieces.record(3, 100)
+    await pieces.ship(3, 100)
     for _ in range(2):
         await pieces.flush()
     assert pieces.place.counts()["first"] == 111
@@ -199,43 +207,53 @@ async def test_a_batch_that_redis_still_has_is_counted_once(pieces: Pieces) -> N
 
 async def test_a_batch_that_the_backup_has_is_not_counted_again(pieces: Pieces) -> None:
     """It was applied before the backup, and Redis still has it."""
-    await pieces.record(1, 10)
+    await pieces.ship(1, 10)
     await pieces.apply_and_die()
     pieces.place.backed_up()
     pieces.place.restored()
-    await pieces.record(2, 100)
+    await pieces.ship(2, 100)
     for _ in range(2):
         await pieces.flush()
     assert pieces.place.counts()["first"] == 110
 
 
-async def test_a_spool_whose_batches_were_flushed_is_not_counted_again(pieces: Pieces) -> None:
-    """Redis knows the number: what was flushed before and after the backup is not sent again."""
-    await pieces.record(1, 1)
+async def test_a_journal_is_counted_from_where_the_backup_is(pieces: Pieces) -> None:
+    """Whatever Redis remembers: what was flushed after the backup is in the journal still."""
+    await pieces.ship(1, 1)
     await pieces.flush()
     pieces.place.backed_up()
-    await pieces.record(2, 10)
+    await pieces.ship(2, 10)
     await pieces.flush()
-    await pieces.record(3, 100)
-    pieces.spool((1, 1), (2, 10), (3, 100), (4, 1000))
+    await pieces.ship(3, 100)
+    pieces.journal((1, 1), (2, 10), (3, 100), (4, 1000))
     pieces.place.restored()
-    await pieces.adopt()
-    await pieces.flush()
-    # The second was flushed after the backup, and went with the database that was replaced.
-    assert pieces.place.counts()["first"] == 1 + 100 + 1000
+    await pieces.recover()
+    assert pieces.place.counts()["first"] == 1111
 
 
-async def test_a_spool_outlives_a_redis_that_forgot_everything(pieces: Pieces) -> None:
-    """What the backup has is known by its writer's number; all that is on disk counts once."""
-    await pieces.record(1, 1)
+async def test_what_the_journal_has_no_more_is_gone_with_the_database(pieces: Pieces) -> None:
+    """And what follows it is counted."""
+    await pieces.ship(1, 1)
     await pieces.flush()
     pieces.place.backed_up()
-    await pieces.record(2, 10)
+    await pieces.ship(2, 10)
     await pieces.flush()
-    pieces.spool((1, 1), (2, 10), (3, 100))
+    pieces.journal((3, 100))
+    pieces.place.restored()
+    await pieces.recover()
+    assert pieces.place.counts()["first"] == 101
+
+
+async def test_a_journal_outlives_a_redis_that_forgot_everything(pieces: Pieces) -> None:
+    """What the backup has is known by its writer's number; all that is on disk counts once."""
+    await pieces.ship(1, 1)
+    await pieces.flush()
+    pieces.place.backed_up()
+    await pieces.ship(2, 10)
+    await pieces.flush()
+    pieces.journal((1, 1), (2, 10), (3, 100))
     pieces.place.restored()
     with pieces.server.client() as client:
         client.flushall()
-    await pieces.adopt()
-    await pieces.flush()
+    await pieces.recover()
     assert pieces.place.counts()["first"] == 1 + 10 + 100

@@ -9,15 +9,17 @@ import pytest
 
 from tests.processes import failure, free_port
 from tracking import organizers, sample, tokens
+from tracking.access import users
 from tracking.database import Database
 from tracking.settings import Settings
 
-RUN = ("redirector.cli", "run")
+RUN = ("redirector.commands.cli", "run")
 
 
 def variables(directory: Path) -> dict[str, str]:
     """Of a start that nothing keeps from being one."""
-    ports = {"REDIRECTOR_PORT": str(free_port()), "API_PORT": str(free_port())}
+    settings = ("REDIRECTOR_PORT", "API_PORT", "DASHBOARD_PORT")
+    ports = {name: str(free_port()) for name in settings}
     return {"DATA_DIR": str(directory / "data"), **ports}
 
 
@@ -101,6 +103,43 @@ async def test_who_has_events_is_given_no_sample(database: Database) -> None:
     await sample.ensure(database)
     made = await sample.introduce(database)
     assert (made.present, made.token) == (False, None)
+
+
+async def test_who_has_no_users_is_told_how_to_make_one(
+    database: Database, settings: Settings
+) -> None:
+    """As long as nobody can sign in, and there is no sample whose user could."""
+    async with database.write() as connection:
+        await organizers.ensure_event(connection, "acme", "summer")
+    made = await sample.introduce(database)
+    assert "user create EMAIL --organizer ORGANIZER" in sample.greeting(settings, made)
+    async with database.write() as connection:
+        await users.create(connection, "mara@example.org")
+    made = await sample.introduce(database)
+    assert "user create" not in sample.greeting(settings, made)
+
+
+async def test_when_an_address_that_signs_in_is_printed(
+    database: Database, settings: Settings
+) -> None:
+    """At each start while the sample's user is the only one; then for a terminal alone. It stands
+    before the lines to paste."""
+    await sample.ensure(database)
+    first, second = [await sample.introduce(database) for _ in range(2)]
+    assert first.sign_in is not None
+    assert second.sign_in not in {None, first.sign_in}
+    greeting = sample.greeting(settings, first)
+    address = f"http://127.0.0.1:8002/sign-in/{first.sign_in}\n"
+    assert greeting.index(address) < greeting.index("curl")
+    async with database.write() as connection:
+        await users.create(connection, "mara@example.org")
+    assert (await sample.introduce(database)).sign_in is None
+    assert (await sample.introduce(database, to_terminal=True)).sign_in is not None
+    async with database.write() as connection:
+        user = await users.find(connection, sample.USER)
+        assert user is not None
+        await users.remove(connection, user.id)
+    assert (await sample.introduce(database, to_terminal=True)).sign_in is None
 
 
 def test_the_lines_to_paste_suit_every_shell(settings: Settings) -> None:

@@ -13,7 +13,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from redirector.protocol import ExpressCycle
+from redirector.http.protocol import ExpressCycle
 
 CHANGED = (
     f"uvicorn {version('uvicorn')} differs from the one that serving/protocol.py was written "

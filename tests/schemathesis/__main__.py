@@ -35,7 +35,7 @@ def main(options: list[str]) -> int:
 
 
 def _waymark(*arguments: str, **settings: str) -> str:
-    with started("redirector.cli", *arguments, **settings) as command:
+    with started("redirector.commands.cli", *arguments, **settings) as command:
         output, errors = command.communicate()
     assert command.returncode == 0, errors
     return output.strip()

@@ -1,16 +1,19 @@
 """Waymark as an operator deploys it: each part a process of its own, several of most."""
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
 
 from loadtest.api import Access, Api, Campaign
 from loadtest.loopback import HOST, free_ports
 from loadtest.process import ROOT, clean_environment
+from redirector.journal.directory import files
+from redirector.journal.survey import survey
 from tests.proxy import Proxy
 from tests.system import health, sessions
 from tests.system.service import Service
@@ -79,10 +82,19 @@ class Deployment:
         """All of them, in the order in which they are to be stopped."""
         return [self.redirector, *self.apis, *self.flushers, self.redis]
 
-    @property
-    def spool(self) -> Path:
-        """The directory of the clicks that wait on disk while Redis is away."""
-        return self.settings.data_dir / "spool"
+    def clicks_on_disk(self) -> int:
+        """How many clicks in journals SQL has not."""
+        with closing(sqlite3.connect(self.settings.database_path)) as database:
+            numbers = dict(database.execute("SELECT id, number FROM writers"))
+        return sum(
+            record.clicks
+            for journal in survey(self.settings.journal_dir).waiting
+            for record in journal.beyond(numbers.get(journal.writer, 0))
+        )
+
+    def journal_files(self) -> list[Path]:
+        """The journals, of the living and of the dead."""
+        return files(self.settings.journal_dir)
 
     def access(self, number: int = 0) -> Access:
         """What a client of one of the APIs has to know."""
@@ -140,18 +152,19 @@ class Deployment:
             await _soon(partial(health.is_well, port))
         await _soon(self._all_workers_are_well)
 
-    async def unconfirmed_clicks(self) -> dict[int, int]:
-        """`unconfirmed_clicks` of the workers that could be reached, by process id."""
+    async def waiting_clicks(self) -> dict[int, int]:
+        """What waits for SQL in the workers that could be reached, by process id."""
         reports = await health.reports(self.port, self.worker_pids())
-        return {pid: report.unconfirmed_clicks for pid, report in reports.items()}
+        return {pid: report.waiting_clicks for pid, report in reports.items()}
+
+    async def unjournalled_clicks(self) -> dict[int, int]:
+        """What is not on disk, of the workers that could be reached, by pid."""
+        reports = await health.reports(self.port, self.worker_pids())
+        return {pid: report.unjournalled_clicks for pid, report in reports.items()}
 
     def worker_pids(self) -> list[int]:
         """The processes that answer redirects."""
         return self.redirector.workers if self.worker_count > 1 else [self.redirector.pid]
-
-    def spool_files(self) -> list[Path]:
-        """What waits on disk."""
-        return sorted(self.spool.glob("*.spool"))
 
     async def counts(self, number: int = 0) -> dict[str, int]:
         """`click_count` by code, as one of the APIs tells it."""
@@ -204,7 +217,7 @@ class Deployment:
 
     def _audit(self) -> tuple[int, str]:
         done = subprocess.run(
-            [sys.executable, "-m", "redirector.cli", "audit"],
+            [sys.executable, "-m", "redirector.commands.cli", "audit"],
             cwd=ROOT,
             env=self._environment(),
             capture_output=True,

@@ -19,7 +19,13 @@ class Report:
     """What `/healthz` answers, as far as tests want to know; the API has no clicks."""
 
     status: str
-    unconfirmed_clicks: int = 0
+    unjournalled_clicks: int = 0
+    journalled_clicks: int = 0
+
+    @property
+    def waiting_clicks(self) -> int:
+        """Those that are not known to be in SQL."""
+        return self.unjournalled_clicks + self.journalled_clicks
 
 
 _parse = TypeAdapter(Report).validate_json

@@ -35,8 +35,8 @@ class Outage:
     def __init__(self, deployment: Deployment, visitors: Visitors) -> None:
         self._deployment = deployment
         self._visitors = visitors
-        self._unconfirmed = 0
-        self._spooled = 0
+        self._waiting = 0
+        self._on_disk = 0
 
     async def phase(self, name: str, seconds: float) -> None:
         """Looks on for so long; prints peak memory a minute, and times of the whole phase."""
@@ -45,7 +45,7 @@ class Outage:
             peak = await self._peak(min(60.0, seconds - minute))
             print(
                 f"{name:8} {minute / 60:5.1f} min: peak {peak / _MEBIBYTE:6.1f} MiB,"
-                f" {self._unconfirmed} unconfirmed, {self._spooled / _MEBIBYTE:.2f} MiB spooled",
+                f" {self._waiting} clicks wait, {self._on_disk / _MEBIBYTE:.2f} MiB of journals",
                 flush=True,
             )
         # Only those of the phase: lists of ten minutes are long.
@@ -64,8 +64,8 @@ class Outage:
         while time.monotonic() < end:
             peak = max(peak, resident_bytes(self._deployment.redirector.pid))
             await asyncio.sleep(_SAMPLE_SECONDS)
-        self._unconfirmed = sum((await self._deployment.unconfirmed_clicks()).values())
-        self._spooled = sum(path.stat().st_size for path in self._deployment.spool_files())
+        self._waiting = sum((await self._deployment.waiting_clicks()).values())
+        self._on_disk = sum(path.stat().st_size for path in self._deployment.journal_files())
         return peak
 
 

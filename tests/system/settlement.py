@@ -47,9 +47,9 @@ async def settle(deployment: Deployment, tally: Tally) -> Settlement:
     try:
         await until(lambda: _rests(deployment), within=_REST_SECONDS, every=_POLL_SECONDS)
     except AssertionError:
-        left = [path.name for path in deployment.spool_files()]
-        unconfirmed = await deployment.unconfirmed_clicks()
-        problems.append(f"clicks are still under way: spool {left}, unconfirmed {unconfirmed}")
+        left = deployment.clicks_on_disk()
+        waiting = await deployment.waiting_clicks()
+        problems.append(f"clicks are still under way: {left} on disk, {waiting} say the workers")
     reckoning = await asyncio.to_thread(_drain, deployment, tally)
     counts = await deployment.counts()
     problems += reckoning.complaints()
@@ -69,11 +69,11 @@ async def settle(deployment: Deployment, tally: Tally) -> Settlement:
 async def _rests(deployment: Deployment) -> bool:
     """Whether no click waits in a redirector's memory or on disk."""
     workers = deployment.worker_pids()
-    unconfirmed = await deployment.unconfirmed_clicks()
+    waiting = await deployment.waiting_clicks()
     return (
-        not deployment.spool_files()
-        and set(unconfirmed) == set(workers)
-        and not any(unconfirmed.values())
+        not deployment.clicks_on_disk()
+        and set(waiting) == set(workers)
+        and not any(waiting.values())
     )
 
 

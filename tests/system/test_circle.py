@@ -128,8 +128,8 @@ async def test_the_circle(short_dir: Path) -> None:
         [[count]] = database.execute("SELECT max(click_count) FROM campaigns")
     assert count == CLICKS + 1
     stopped = re.findall(r"(\w+) stopped", stack.log.read_text())
-    assert sorted(stopped[:2]) == ["api", "redirector"]
-    assert stopped[2:] == ["flusher", "redis"]
+    assert sorted(stopped[:3]) == ["api", "dashboard", "redirector"]
+    assert stopped[3:] == ["flusher", "redis"]
     assert not [pid for pid in first_processes if is_running(pid)]
 
     with stack.running():

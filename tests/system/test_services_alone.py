@@ -16,7 +16,8 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-from redirector.counters import PENDING, field
+from redirector.counters.keys import counter_name
+from redirector.upgrade.counters import PENDING
 from tests.processes import failure, finished, free_port, launched, started
 from tests.redis_server import RedisServer
 from tests.system import sessions
@@ -28,7 +29,11 @@ from tracking.organizers import ensure_event
 from tracking.settings import Settings
 from tracking.window import Window
 
-MODULES = ["redirector", "redirector.flusher", "redirector.embedded", "api"]
+MODULES = ["redirector", "redirector.flusher", "redirector.embedded", "api", "dashboard"]
+
+
+PORTS = {"redirector": "REDIRECTOR_PORT", "api": "API_PORT", "dashboard": "DASHBOARD_PORT"}
+"""The setting of each one's port."""
 
 
 @contextmanager
@@ -92,6 +97,7 @@ SERVICES = {
     "redirector with workers": Service("redirector", {"REDIRECTOR_WORKERS": "2"}),
     "flusher": Service("redirector.flusher", {"FLUSH_INTERVAL": "3600"}),
     "api": Service("api"),
+    "dashboard": Service("dashboard"),
 }
 
 
@@ -104,6 +110,7 @@ def variables(short_dir: Path, own_redis: RedisServer) -> dict[str, str]:
         "REDIS_URL": own_redis.url,
         "REDIRECTOR_PORT": str(free_port()),
         "API_PORT": str(free_port()),
+        "DASHBOARD_PORT": str(free_port()),
     }
 
 
@@ -122,7 +129,7 @@ async def test_a_lost_log_or_terminal_changes_nothing(
     with loss.log() as log, launched(command, variables, log=log) as process:
         await until(lambda: _works(service.module, variables, database))
         with own_redis.client() as redis:
-            mapping = {"id": "batch", field(campaign_id, Hour(500_000), Audience.HUMAN): 5}
+            mapping = {"id": "batch", counter_name(campaign_id, Hour(500_000), Audience.HUMAN): 5}
             redis.hset(PENDING, mapping=mapping)
         if loss.nohup:
             for pid in sessions.members(process.pid):
@@ -138,13 +145,18 @@ async def test_a_lost_log_or_terminal_changes_nothing(
     assert campaign.click_count == (5 if service.module == "redirector.flusher" else 0)
 
 
-LISTENING = {"redirector": "answering links on", "api": "listening on"}
+LISTENING = {
+    "redirector": "answering links on",
+    "api": "listening on",
+    "dashboard": "listening on",
+}
 
 
 EARLY = {
     "redirector": Service("redirector"),
     "redirector with workers": Service("redirector", {"REDIRECTOR_WORKERS": "2"}),
     "api": Service("api"),
+    "dashboard": Service("dashboard"),
 }
 
 
@@ -223,9 +235,8 @@ def test_a_wrong_setting_without_a_reader_is_status_2(short_dir: Path) -> None:
 def test_the_log_shows_urls(short_dir: Path, module: str, says: str) -> None:
     """With an IPv6 address in brackets, whether `HOST` has them or not."""
     port = str(free_port())
-    variables = {"DATA_DIR": str(short_dir), "REDIRECTOR_PORT": port, "API_PORT": "tcp://[::1]:80"}
-    if module == "api":
-        variables = {**variables, "REDIRECTOR_PORT": "tcp://[::1]:80", "API_PORT": port}
+    variables = {"DATA_DIR": str(short_dir), **dict.fromkeys(PORTS.values(), "tcp://[::1]:80")}
+    variables[PORTS[module]] = port
     with started(module, HOST="[::1]", **variables) as process:
         assert process.stderr is not None
         noted = process.stderr.readline()
@@ -250,7 +261,7 @@ async def _works(module: str, variables: dict[str, str], database: Database) -> 
     if module == "redirector.flusher":
         async with database.read() as connection:
             return await heartbeat.last(connection) is not None
-    port = variables["API_PORT" if module == "api" else "REDIRECTOR_PORT"]
+    port = variables[PORTS[module]]
     async with httpx.AsyncClient(verify=False) as client:
         with suppress(httpx.TransportError):
             return (await client.get(f"http://127.0.0.1:{port}/healthz")).status_code == 200

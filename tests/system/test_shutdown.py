@@ -27,8 +27,9 @@ pytestmark = pytest.mark.timeout(240)
 async def deployed(
     directory: Path, workers: int
 ) -> AsyncIterator[tuple[Deployment, Visitors, list[Campaign]]]:
-    """A redirector whose visitors wait for Redis as long as it takes."""
-    deployment = Deployment(directory, workers=workers, flushers=1, apis=1, COMMIT_TIMEOUT="30")
+    """A redirector whose visitors wait for Redis too, as long as it is there."""
+    settings = {"COMMIT_TIMEOUT": "30", "DURABILITY": "both"}
+    deployment = Deployment(directory, workers=workers, flushers=1, apis=1, **settings)
     campaigns = await deployment.prepare(3)
     async with deployment.running():
         yield deployment, Visitors(deployment.port, campaigns), campaigns
@@ -42,6 +43,11 @@ async def waiting(
     # Links are in the caches, and connections are accepted, before anything waits.
     for campaign in campaigns:
         await asyncio.gather(*(visitors.ask(browser, campaign.code) for browser in browsers))
+
+    async def rests() -> bool:
+        return not any((await deployment.waiting_clicks()).values())
+
+    await until(rests, every=0.1)
     answered_before = visitors.tally.people.answered.total()
     deployment.network.fault = Fault.STALL
 
@@ -52,7 +58,7 @@ async def waiting(
     requests = asyncio.gather(*(ask(*numbered) for numbered in enumerate(browsers)))
 
     async def all_came() -> bool:
-        waiting = sum((await deployment.unconfirmed_clicks()).values())
+        waiting = sum((await deployment.waiting_clicks()).values())
         # The redirector may give up on Redis, and answer, before the last has come.
         answered = visitors.tally.people.answered.total() - answered_before
         return waiting + answered >= IN_FLIGHT

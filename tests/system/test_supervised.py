@@ -19,7 +19,7 @@ from tests.processes import free_port, launched
 from tests.system import sessions
 from tests.waiting import until
 
-RUN = [sys.executable, "-m", "redirector.cli", "run"]
+RUN = [sys.executable, "-m", "redirector.commands.cli", "run"]
 LINK = "/bigevents/sampleconf/c/newsletter/"
 
 
@@ -120,13 +120,14 @@ async def test_everyone_stops_in_order(short_dir: Path, start: Start, status: in
         "DATA_DIR": str(short_dir),
         "REDIRECTOR_PORT": str(redirector_port),
         "API_PORT": str(free_port()),
+        "DASHBOARD_PORT": str(free_port()),
         "FLUSH_INTERVAL": "3600",
     }
     redirector = f"http://127.0.0.1:{redirector_port}"
     with start(variables) as running:
         async with httpx.AsyncClient(base_url=redirector, verify=False) as client:
-            await until(lambda: _flushed(short_dir))
-            await until(lambda: _answers(client))
+            await until(lambda: _flushed(short_dir), within=60)
+            await until(lambda: _answers(client), within=60)
             assert (await client.get(LINK)).status_code == 302
         family = _family(running.process.pid)
         try:

@@ -10,6 +10,7 @@ from tracking import campaigns, clicks, tables
 from tracking.clicks import Audience, Batch, ClickCount, Hour
 from tracking.database import Database
 from tracking.organizers import Event
+from tracking.writers import Verdict
 
 Key = tuple[int, Hour, Audience]
 
@@ -27,23 +28,25 @@ async def make(connection: AsyncConnection, event: Event, number: int) -> list[i
 
 
 def batch_of(*counts: tuple[int, int, Audience, int]) -> Batch:
-    """A new batch of (campaign, hour, audience, clicks)."""
+    """The one batch of a new writer: of (campaign, hour, audience, clicks)."""
     return Batch(
         uuid.uuid4().hex,
+        1,
+        1,
         tuple(ClickCount(id, Hour(hour), audience, n) for id, hour, audience, n in counts),
     )
 
 
-async def apply(database: Database, batch: Batch) -> bool:
+async def apply(database: Database, batch: Batch) -> Verdict:
     """Applies a batch in a transaction of its own, as the flusher does."""
     async with database.write() as connection:
-        return await clicks.apply(connection, batch)
+        return (await clicks.apply(connection, [batch]))[0]
 
 
 async def fail_after_applying(database: Database, batch: Batch) -> None:
     """Applies a batch in a transaction that does not come to its commit."""
     async with database.write() as connection:
-        await clicks.apply(connection, batch)
+        await clicks.apply(connection, [batch])
         raise InjectedError
 
 
@@ -63,6 +66,8 @@ async def click_counts(connection: AsyncConnection) -> dict[int, int]:
     return {row.id: row.click_count for row in rows}
 
 
-async def ledger(connection: AsyncConnection) -> set[str]:
-    """The ids of the batches that were applied."""
-    return set(await connection.scalars(select(tables.flush_batches.c.id)))
+async def ledger(connection: AsyncConnection) -> dict[str, tuple[int, int]]:
+    """How far each writer is, and its clicks."""
+    table = tables.writers
+    rows = await connection.execute(select(table.c.id, table.c.number, table.c.clicks))
+    return {id: (number, clicks) for id, number, clicks in rows}

@@ -11,11 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tests.tracking.older_schema import make_database
 from tracking import campaigns
+from tracking.campaigns import NewCampaign
 from tracking.clicks import Audience, Batch, ClickCount, Hour, apply
 from tracking.database import Database
 from tracking.errors import DuplicateCodeError
-from tracking.links import CODE
-from tracking.organizers import Event
+from tracking.links import CODE, Link
+from tracking.organizers import Event, ensure_event
 from tracking.settings import Settings
 from tracking.window import Window
 
@@ -260,7 +261,7 @@ async def test_a_deleted_campaign_takes_its_counts_along(database: Database, eve
         made = await poster(connection, event)
         kept = await campaigns.create(connection, event.id, description="Flyer")
         counts = [ClickCount(id, Hour(1), Audience.HUMAN, 3) for id in (made.id, kept.id)]
-        await apply(connection, Batch("batch", tuple(counts)))
+        await apply(connection, [Batch("writer", 1, 1, tuple(counts))])
         await campaigns.remove(connection, event.id, made.id)
         rows = await connection.exec_driver_sql("SELECT campaign_id FROM click_hours")
         assert rows.scalars().all() == [kept.id]
@@ -278,8 +279,8 @@ async def test_links_are_found_by_their_codes(
     links = await campaigns.find_links(database, ["flyer", "nothing", "poster", "POSTER"])
     assert await campaigns.find_links(database, []) == []
     assert sorted(links, key=lambda link: link.code) == [
-        campaigns.Link(foreign.id, "zenith", "summer", "flyer", "", ""),
-        campaigns.Link(made.id, "acme", "summer", "poster", "https://shop.example/", ""),
+        Link(foreign.id, "zenith", "summer", "flyer", "", ""),
+        Link(made.id, "acme", "summer", "poster", "https://shop.example/", ""),
     ]
 
 
@@ -314,3 +315,42 @@ async def test_a_deleted_campaign_takes_its_text_along(database: Database, event
         await campaigns.remove(connection, event.id, made.id)
         rows = await connection.exec_driver_sql("SELECT campaign_id, text FROM campaign_texts")
         assert [tuple(row) for row in rows] == [(kept.id, "flyer\x1fflyer\x1f")]
+
+
+async def test_many_at_once(database: Database) -> None:
+    """All of them, with their codes or drawn ones; found, counted and told to redirectors."""
+    async with database.write() as connection:
+        event = await ensure_event(connection, "acme", "many")
+        before = await campaigns.last_change(connection)
+        made = [NewCampaign(f"Number {number}", "https://x.example/") for number in range(600)]
+        first, last = await campaigns.create_many(
+            connection, event.id, [*made, NewCampaign("Chosen", code="chosen")]
+        )
+        assert last - first == 600
+        assert await campaigns.count(connection, event.id) == 601
+        found = await campaigns.between(connection, event.id, first, last)
+        assert [each.description for each in found] == [
+            *(f"Number {number}" for number in range(600)),
+            "Chosen",
+        ]
+        assert len({each.code for each in found}) == 601
+        assert found[-1].code == "chosen"
+        assert await campaigns.count(connection, event.id, search="chosen") == 1
+        changes = await campaigns.changes_after(connection, before, 1000)
+        assert {each.code for each in changes} == {each.code for each in found}
+
+
+@pytest.mark.parametrize("codes", [["taken"], ["one", "one"]])
+async def test_of_many_none_is_made_when_one_cannot_be(
+    database: Database, codes: list[str]
+) -> None:
+    """A code that is taken, or comes twice."""
+    async with database.write() as connection:
+        event = await ensure_event(connection, "acme", "many")
+        await campaigns.create(connection, event.id, description="There", code="taken")
+    made = [NewCampaign("Free", code="free"), *(NewCampaign("x", code=code) for code in codes)]
+    async with database.write() as connection:
+        with pytest.raises(DuplicateCodeError):
+            await campaigns.create_many(connection, event.id, made)
+    async with database.read() as connection:
+        assert await campaigns.count(connection, event.id) == 1

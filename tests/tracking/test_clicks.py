@@ -23,6 +23,7 @@ from tracking.clicks import Audience, Batch, Difference
 from tracking.database import Database
 from tracking.organizers import Event
 from tracking.settings import Settings
+from tracking.writers import Verdict
 
 HOURS = {
     "the epoch": (0.0, 0),
@@ -47,9 +48,9 @@ async def test_a_batch_is_added_up(database: Database, event: Event) -> None:
     first = batch_of((poster, 7, human, 5), (poster, 7, bot, 2), (poster, 8, human, 1))
     third = batch_of((poster, 7, embedded, 3), (flyer, 7, embedded, 1))
     second = batch_of((poster, 7, human, 10), (flyer, 7, prefetch, 4))
-    assert await apply(database, first) is True
-    assert await apply(database, second) is True
-    assert await apply(database, third) is True
+    assert await apply(database, first) is Verdict.ACCEPTED
+    assert await apply(database, second) is Verdict.ACCEPTED
+    assert await apply(database, third) is Verdict.ACCEPTED
     async with database.read() as connection:
         assert await hourly(connection) == {
             (poster, 7, human): 15,
@@ -60,19 +61,23 @@ async def test_a_batch_is_added_up(database: Database, event: Event) -> None:
             (flyer, 7, embedded): 1,
         }
         assert await click_counts(connection) == {poster: 16, flyer: 0}
-        assert await ledger(connection) == {first.id, second.id, third.id}
+        assert await ledger(connection) == {
+            first.writer: (1, 8),
+            second.writer: (1, 14),
+            third.writer: (1, 4),
+        }
         assert await clicks.audit(connection) == []
 
 
 async def test_a_batch_is_applied_once(database: Database, event: Event) -> None:
-    """A batch with the same id changes nothing, whatever it holds by then."""
+    """A range that SQL has changes nothing, whatever it holds by then."""
     async with database.write() as connection:
         [poster] = await make(connection, event, 1)
     batch = batch_of((poster, 7, Audience.HUMAN, 5))
-    other = Batch(batch.id, batch_of((poster, 9, Audience.HUMAN, 100)).counts)
-    assert await apply(database, batch) is True
-    assert await apply(database, batch) is False
-    assert await apply(database, other) is False
+    other = Batch(batch.writer, 1, 1, batch_of((poster, 9, Audience.HUMAN, 100)).counts)
+    assert await apply(database, batch) is Verdict.ACCEPTED
+    assert await apply(database, batch) is Verdict.KNOWN
+    assert await apply(database, other) is Verdict.KNOWN
     async with database.read() as connection:
         assert await hourly(connection) == {(poster, 7, Audience.HUMAN): 5}
         assert await click_counts(connection) == {poster: 5}
@@ -81,8 +86,8 @@ async def test_a_batch_is_applied_once(database: Database, event: Event) -> None
 async def test_an_empty_batch_is_remembered(database: Database) -> None:
     """A batch of nothing is applied like any other."""
     batch = batch_of()
-    assert await apply(database, batch) is True
-    assert await apply(database, batch) is False
+    assert await apply(database, batch) is Verdict.ACCEPTED
+    assert await apply(database, batch) is Verdict.KNOWN
 
 
 async def test_clicks_of_a_deleted_campaign_are_dropped(
@@ -96,8 +101,8 @@ async def test_clicks_of_a_deleted_campaign_are_dropped(
     batch = batch_of(
         (gone, 7, Audience.HUMAN, 5), (gone, 8, Audience.BOT, 2), (kept, 7, Audience.HUMAN, 1)
     )
-    assert await apply(database, batch) is True
-    assert await apply(database, batch) is False
+    assert await apply(database, batch) is Verdict.ACCEPTED
+    assert await apply(database, batch) is Verdict.KNOWN
     async with database.read() as connection:
         assert await hourly(connection) == {(kept, 7, Audience.HUMAN): 1}
         assert await click_counts(connection) == {kept: 1}
@@ -112,10 +117,10 @@ async def test_a_batch_that_fails_leaves_nothing(database: Database, event: Even
     with pytest.raises(InjectedError):
         await fail_after_applying(database, batch)
     async with database.read() as connection:
-        assert await ledger(connection) == set()
+        assert await ledger(connection) == {}
         assert await hourly(connection) == {}
         assert await click_counts(connection) == {poster: 0}
-    assert await apply(database, batch) is True
+    assert await apply(database, batch) is Verdict.ACCEPTED
 
 
 async def test_a_batch_with_a_broken_count_leaves_nothing(database: Database, event: Event) -> None:
@@ -127,10 +132,10 @@ async def test_a_batch_with_a_broken_count_leaves_nothing(database: Database, ev
     with pytest.raises(OverflowError):
         await apply(database, batch)
     async with database.read() as connection:
-        assert await ledger(connection) == set()
+        assert await ledger(connection) == {}
         assert await hourly(connection) == {}
         assert await click_counts(connection) == {poster: 0, flyer: 0}
-    assert await apply(database, Batch(batch.id, batch.counts[:1])) is True
+    assert await apply(database, Batch(batch.writer, 1, 1, batch.counts[:1])) is Verdict.ACCEPTED
 
 
 async def test_flushers_that_race_count_once(
@@ -143,13 +148,15 @@ async def test_flushers_that_race_count_once(
     rival = Database(settings.sql_url, timeout=60)
     patient = Database(settings.sql_url, timeout=60)
 
-    async def flush(flusher: Database) -> list[bool]:
+    async def flush(flusher: Database) -> list[Verdict]:
         return [await apply(flusher, batch) for batch in batches]
 
     outcomes = await asyncio.gather(flush(patient), flush(rival))
     await patient.close()
     await rival.close()
-    assert all(sorted(pair) == [False, True] for pair in zip(*outcomes, strict=True))
+    assert all(
+        set(pair) == {Verdict.ACCEPTED, Verdict.KNOWN} for pair in zip(*outcomes, strict=True)
+    )
     async with database.read() as connection:
         assert await click_counts(connection) == {poster: 20}
         assert await clicks.audit(connection) == []
@@ -177,7 +184,10 @@ async def test_a_batch_may_be_large(database: Database, event: Event) -> None:
         ]
         await connection.execute(insert(tables.campaigns), rows)
         ids = list(await connection.scalars(select(tables.campaigns.c.id)))
-    assert await apply(database, batch_of(*((id, 7, Audience.HUMAN, 2) for id in ids))) is True
+    assert (
+        await apply(database, batch_of(*((id, 7, Audience.HUMAN, 2) for id in ids)))
+        is Verdict.ACCEPTED
+    )
     async with database.read() as connection:
         assert await click_counts(connection) == dict.fromkeys(ids, 2)
         assert await clicks.audit(connection) == []
@@ -188,7 +198,7 @@ async def test_a_batch_may_have_many_hours(database: Database, event: Event) -> 
     async with database.write() as connection:
         [poster] = await make(connection, event, 1)
     batch = batch_of(*((poster, hour, Audience.HUMAN, 1) for hour in range(20_001)))
-    assert await apply(database, batch) is True
+    assert await apply(database, batch) is Verdict.ACCEPTED
     async with database.read() as connection:
         assert await click_counts(connection) == {poster: 20_001}
 
@@ -218,7 +228,7 @@ async def test_the_audit_finds_what_differs(
     async with database.write() as connection:
         poster = await campaigns.create(connection, event.id, description="", code="poster")
     counts = ((poster.id, 7, Audience.HUMAN, 5), (poster.id, 8, Audience.BOT, 2))
-    assert await apply(database, batch_of(*counts)) is True
+    assert await apply(database, batch_of(*counts)) is Verdict.ACCEPTED
     async with database.read() as connection:
         assert await clicks.audit(connection) == []
     with closing(sqlite3.connect(settings.data_dir / "waymark.db")) as other_program:

@@ -1,6 +1,8 @@
 """The driver: a statement is one trip to the connection's thread."""
 
+import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -60,3 +62,29 @@ async def test_errors_come_back(connection: CountingConnection) -> None:
     """What SQLite refuses is raised where it was asked for."""
     with pytest.raises(sqlite3.OperationalError, match="no such table"):
         await connection.cursor().execute("SELECT * FROM absent")
+
+
+def test_a_connection_outlives_the_event_loop(tmp_path: Path) -> None:
+    """Who gave it up is gone when its statement ends: it is closed all the same, without a word."""
+    file = tmp_path / "test.db"
+    goes_on = threading.Event()
+    left: list[threading.Thread] = []
+
+    def hang(_: sqlite3.Connection) -> Any:
+        goes_on.wait()
+
+    async def give_up() -> Connection:
+        connection = Connection(file, left, str(file))
+        await connection
+        waiting = asyncio.create_task(connection.run(hang))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        connection.abandon()
+        return connection
+
+    file.touch()
+    connection = asyncio.run(give_up())
+    goes_on.set()
+    connection.thread.join()
+    assert left == [connection.thread]
+    assert connection._connection is None

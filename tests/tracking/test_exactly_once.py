@@ -23,6 +23,7 @@ from tracking import campaigns, clicks
 from tracking.clicks import Audience, Batch
 from tracking.database import Database
 from tracking.organizers import Event
+from tracking.writers import Verdict
 
 CAMPAIGNS = 3
 BATCHES = 4
@@ -68,15 +69,15 @@ class Expected:
         self.applied: set[str] = set()
         self.hours: Counter[Key] = Counter()
 
-    def apply(self, batch: Batch) -> bool:
-        """Counts the batch; says whether it is new."""
-        if batch.id in self.applied:
-            return False
-        self.applied.add(batch.id)
+    def apply(self, batch: Batch) -> Verdict:
+        """Counts the batch, unless it was counted before."""
+        if batch.writer in self.applied:
+            return Verdict.KNOWN
+        self.applied.add(batch.writer)
         for count in batch.counts:
             if count.campaign_id in self.living:
                 self.hours[count.campaign_id, count.hour, count.audience] += count.clicks
-        return True
+        return Verdict.ACCEPTED
 
     def delete(self, id: int) -> None:
         """The campaign goes, and all its rows."""

@@ -4,8 +4,9 @@ import time
 
 import pytest
 
+from dashboard.addresses import event_address, slug_of
 from tests.tracking.older_schema import make_database
-from tracking import campaigns, organizers
+from tracking import campaigns, clicks, organizers
 from tracking.database import Database
 from tracking.errors import InvalidNameError
 from tracking.organizers import Event
@@ -219,3 +220,42 @@ async def test_what_was_there_before_has_every_fact(settings: Settings) -> None:
         assert before <= event.created_at == event.date_from <= time.time()
         assert event.date_to is None
     assert [event.slug for event in found] == ["winter"]
+
+
+async def test_a_reserved_word_from_before_stays(settings: Settings) -> None:
+    """An organizer of an older database keeps its slug, since its links are printed; its events
+    can be made and changed, and it has dashboard addresses apart."""
+    database = await make_database(
+        settings, "0008", ["INSERT INTO organizers (slug) VALUES ('settings')"]
+    )
+    await database.migrate()
+    async with database.write() as connection:
+        event = await organizers.ensure_event(connection, "settings", "fest")
+        with pytest.raises(InvalidNameError, match="can't be an organizer"):
+            await organizers.ensure_event(connection, "shared", "fest")
+    await database.close()
+    assert event_address(event) == "/~settings/fest/"
+    assert slug_of("~settings") == "settings"
+    assert slug_of("settings") == slug_of("~acme") == ""
+    assert slug_of("acme") == "acme"
+
+
+async def test_an_older_databases_hours_are_summed(settings: Settings) -> None:
+    """Events have the sums of what their campaigns were clicked before."""
+    database = await make_database(
+        settings,
+        "0008",
+        [
+            "INSERT INTO organizers (slug) VALUES ('acme')",
+            "INSERT INTO events (organizer_id, slug, shop_url) VALUES (1, 'fest', '')",
+            "INSERT INTO campaigns VALUES (1, 1, 'a', 'A', '', 0, 5), (2, 1, 'b', 'B', '', 0, 7)",
+            "INSERT INTO click_hours VALUES (1, 9, 'human', 5), (2, 9, 'human', 7)",
+            "INSERT INTO click_hours VALUES (2, 9, 'bot', 1)",
+        ],
+    )
+    await database.migrate()
+    async with database.read() as connection:
+        rows = await connection.exec_driver_sql("SELECT * FROM event_hours ORDER BY audience")
+        assert list(map(tuple, rows)) == [(1, 9, "bot", 1), (1, 9, "human", 12)]
+        assert await clicks.audit_hours(connection) == []
+    await database.close()

@@ -68,7 +68,8 @@ async def test_a_reader_that_stands_still_stops_nobody(pipe: Pipe) -> None:
     output.drain()
     lines = (came + read(reader)).splitlines()
     notes = [int(text.removeprefix("(").split()[0]) for text in lines if text.startswith("(")]
-    assert 1024 <= lines.count(line.rstrip()) < 2048
+    # What waits, what is being written, and what the pipe took before that.
+    assert 1024 <= lines.count(line.rstrip()) <= 1024 + 1024 + 64
     assert len(lines) - len(notes) + sum(notes) == written
 
 

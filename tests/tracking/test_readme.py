@@ -7,7 +7,7 @@ from pathlib import Path
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-import redirector.cli  # noqa: F401 - it adds its commands
+import redirector.commands.cli  # noqa: F401 - it adds its commands
 from tracking.cli import NAME, app
 from tracking.settings import Settings
 
@@ -40,6 +40,8 @@ def test_every_make_target_is_documented() -> None:
 def _options(command: object, words: str) -> Iterator[tuple[str, list[str]]]:
     """The options of each command below this one, by the words that are typed."""
     if isinstance(command, TyperGroup):
+        if command.invoke_without_command and " " in words:
+            yield words, []
         for name, part in command.commands.items():
             yield from _options(part, f"{words} {name}")
     elif isinstance(command, TyperCommand):

@@ -164,7 +164,7 @@ def test_everything_has_a_default(
 ORIGINS = {
     "own address": ({}, "http://127.0.0.1:8000"),
     "everywhere": ({"HOST": "0.0.0.0", "REDIRECTOR_PORT": "80"}, "http://127.0.0.1"),
-    "IPv6": ({"HOST": "::", "REDIRECTOR_PORT": "8002"}, "http://[::1]:8002"),
+    "IPv6": ({"HOST": "::", "REDIRECTOR_PORT": "8010"}, "http://[::1]:8010"),
     "told": ({"PUBLIC_URL": "https://links.example"}, "https://links.example"),
     "told with an umlaut": (
         {"PUBLIC_URL": "https://k\u00e4se.example/"},

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from tests.proxy import Fault, Proxy
 from tests.system import health, sessions
-from tests.system.chaos.journal import Journal
+from tests.system.chaos.chronicle import Chronicle
 from tests.system.chaos.plan import Kind, Strike
 from tests.system.deployment import Deployment
 from tests.system.service import Service
@@ -36,11 +36,11 @@ class Havoc:
         problems: what did not recover.
     """
 
-    def __init__(self, deployment: Deployment, visitors: Visitors, journal: Journal) -> None:
+    def __init__(self, deployment: Deployment, visitors: Visitors, chronicle: Chronicle) -> None:
         self.problems: list[str] = []
         self._deployment = deployment
         self._visitors = visitors
-        self._journal = journal
+        self._chronicle = chronicle
         self._over = False
         self._sql_away_until = 0.0
         # Whoever holds it may kill redirector processes, or rely on nobody's doing so.
@@ -88,45 +88,45 @@ class Havoc:
             await self._actions[strike.kind](strike)
         except AssertionError as error:
             self.problems.append(f"after '{strike.kind.value}': {error}")
-            self._journal.note(self.problems[-1])
+            self._chronicle.note(self.problems[-1])
 
     async def _kill_worker(self, strike: Strike) -> None:
         async with self._turn(self._redirector) as over:
             workers = self._deployment.redirector.workers
             if not over and workers:
                 pid = _choose(workers, strike)
-                self._journal.strike(strike.kind, str(pid))
+                self._chronicle.strike(strike.kind, str(pid))
                 sessions.kill(pid)
 
     async def _kill_supervisor(self, strike: Strike) -> None:
         service = self._deployment.redirector
-        with self._journal.absence():
+        with self._chronicle.absence():
             async with self._turn(self._redirector) as over:
                 if over:
                     return
                 pid, orphans = service.pid, service.orphans
-                self._journal.strike(strike.kind, str(pid))
+                self._chronicle.strike(strike.kind, str(pid))
                 service.kill()
                 await until(lambda: service.pid != pid)
                 orphans = service.orphans - orphans
-                self._journal.note(f"{orphans} processes outlived the supervisor")
+                self._chronicle.note(f"{orphans} processes outlived the supervisor")
             # Not for the next one to wait for: whoever starts can be killed as well.
             await until(
                 lambda: health.answers(self._deployment.port),
                 within=_RECOVERY_SECONDS,
                 every=0.1,
             )
-            self._journal.note("the redirector answers again")
+            self._chronicle.note("the redirector answers again")
 
     async def _kill_one(self, strike: Strike, services: Sequence[Service]) -> None:
         service = _choose(services, strike)
-        self._journal.strike(strike.kind, service.name)
+        self._chronicle.strike(strike.kind, service.name)
         service.kill()
 
     async def _kill_redis(self, strike: Strike) -> None:
         redis = self._deployment.redis
-        with self._journal.trouble():
-            self._journal.strike(strike.kind, str(redis.pid))
+        with self._chronicle.trouble():
+            self._chronicle.strike(strike.kind, str(redis.pid))
             redis.kill()
             # Its socket is there again when it answers; a second is what the writers back off.
             await asyncio.sleep(1)
@@ -137,8 +137,8 @@ class Havoc:
                 return
             redis = self._deployment.redis
             pid = redis.pid
-            with self._journal.trouble():
-                self._journal.strike(strike.kind, f"for {strike.seconds:.1f} s")
+            with self._chronicle.trouble():
+                self._chronicle.strike(strike.kind, f"for {strike.seconds:.1f} s")
                 try:
                     redis.send(signal.SIGSTOP)
                     await asyncio.sleep(strike.seconds)
@@ -154,8 +154,8 @@ class Havoc:
             path = self._deployment.settings.data_dir / "waymark.db"
             # Longer than the processes wait for it.
             seconds = self._deployment.settings.database_timeout + strike.seconds
-            with self._journal.trouble():
-                self._journal.strike(strike.kind, f"for {seconds:.1f} s")
+            with self._chronicle.trouble():
+                self._chronicle.strike(strike.kind, f"for {seconds:.1f} s")
                 await asyncio.to_thread(_hold_lock, str(path), seconds)
                 self._sql_away_until = time.monotonic() + _SQL_BACK_SECONDS
 
@@ -169,13 +169,13 @@ class Havoc:
             network.delay = 0.05 + strike.choice / 4
             network.passed_bytes = 1 + int(strike.choice * 4)
             whose = "redirector" if of_redirector else "flushers"
-            with self._journal.trouble():
-                self._journal.strike(strike.kind, f"{whose}, for {strike.seconds:.1f} s")
+            with self._chronicle.trouble():
+                self._chronicle.strike(strike.kind, f"{whose}, for {strike.seconds:.1f} s")
                 await self._hold(network, fault, strike.seconds)
 
     async def _fill_disk(self, strike: Strike) -> None:
         """The disk is full while Redis is away: clicks are in memory alone, and nobody is killed
-        until none of them is."""
+        until all are on disk: Redis may be killed next, and forgets."""
         deployment = self._deployment
         async with self._turn(self._redirector), self._turn(self._networks[deployment.network]):
             await until(
@@ -184,8 +184,8 @@ class Havoc:
             if self._over:
                 return
             room = _ROOMS[int(strike.choice * len(_ROOMS))]
-            with self._journal.trouble():
-                self._journal.strike(strike.kind, f"{room} bytes left, {strike.seconds:.1f} s")
+            with self._chronicle.trouble():
+                self._chronicle.strike(strike.kind, f"{room} bytes left, {strike.seconds:.1f} s")
                 cut = asyncio.create_task(
                     self._hold(deployment.network, Fault.CUT, 1 + strike.seconds)
                 )
@@ -200,12 +200,12 @@ class Havoc:
                 # Among clicks that come and go, those that wait could not be told.
                 with self._visitors.held():
                     await until(lambda: self._all_safe(safe), within=_RECOVERY_SECONDS, every=0.2)
-                self._journal.note("the disk has room again, and no click is in memory alone")
+                self._chronicle.note("the disk has room again, and every click is on it")
                 await cut
 
     async def _all_safe(self, safe: set[int]) -> bool:
-        """Whether each worker has been seen without unconfirmed clicks since the disk has room."""
-        found = await self._deployment.unconfirmed_clicks()
+        """Whether each worker has been seen with all its clicks on disk since that has room."""
+        found = await self._deployment.unjournalled_clicks()
         safe.update(pid for pid, clicks in found.items() if not clicks)
         return safe.issuperset(self._deployment.worker_pids())
 

@@ -5,9 +5,9 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.system.chaos.chronicle import Chronicle
 from tests.system.chaos.clients import Clients
 from tests.system.chaos.havoc import Havoc
-from tests.system.chaos.journal import Journal
 from tests.system.chaos.plan import Kind, plan
 from tests.system.deployment import Deployment, logs
 from tests.system.settlement import Row, settle
@@ -51,31 +51,31 @@ async def run(directory: Path, seed: int, seconds: float) -> Result:
     deployment = Deployment(directory)
     campaigns = await deployment.prepare(CAMPAIGNS)
     async with deployment.running():
-        journal = Journal()
-        journal.note("everything runs")
+        chronicle = Chronicle()
+        chronicle.note("everything runs")
         visitors = Visitors(deployment.port, campaigns)
-        havoc = Havoc(deployment, visitors, journal)
+        havoc = Havoc(deployment, visitors, chronicle)
         visitors.may_be_unavailable = lambda: havoc.sql_away
         clients = Clients(deployment, visitors, campaigns)
         async with asyncio.TaskGroup() as group:
             group.create_task(visitors.click(VISITORS, rate=CLICKS_PER_SECOND))
             group.create_task(clients.work())
             await havoc.run(plan(seed, seconds), seconds)
-            journal.note("all faults have ended")
+            chronicle.note("all faults have ended")
             visitors.leave()
             clients.leave()
-        journal.note(await _recovered(deployment, havoc))
+        chronicle.note(await _recovered(deployment, havoc))
         settlement = await settle(deployment, visitors.tally)
-        journal.note("all clicks are at rest")
+        chronicle.note("all clicks are at rest")
         stopped = await deployment.stop()
-        journal.note("everyone has stopped")
+        chronicle.note("everyone has stopped")
     services = deployment.services
     said = logs(services)
     return Result(
-        struck=journal.struck,
+        struck=chronicle.struck,
         rows=settlement.rows,
         others=visitors.others + clients.done,
-        times=_times(visitors, journal),
+        times=_times(visitors, chronicle),
         orphans={service.name: service.orphans for service in services if service.orphans},
         tracebacks=said.count("Traceback"),
         problems=(
@@ -99,8 +99,8 @@ async def _recovered(deployment: Deployment, havoc: Havoc) -> str:
     return "everyone is well"
 
 
-def _times(visitors: Visitors, journal: Journal) -> dict[str, list[float]]:
+def _times(visitors: Visitors, chronicle: Chronicle) -> dict[str, list[float]]:
     times: dict[str, list[float]] = defaultdict(list)
     for began, seconds in visitors.times:
-        times[journal.weather(began, seconds)].append(seconds)
+        times[chronicle.weather(began, seconds)].append(seconds)
     return times

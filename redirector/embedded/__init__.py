@@ -1,0 +1,1 @@
+"""The Redis server that runs where none is configured."""

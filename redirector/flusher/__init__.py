@@ -1,0 +1,1 @@
+"""The flusher: moves clicks from Redis into SQL."""

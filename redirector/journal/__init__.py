@@ -1,0 +1,1 @@
+"""Journals: a writer's records on its own disk."""

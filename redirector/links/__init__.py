@@ -1,0 +1,1 @@
+"""Links: what is known of them, and where they lead."""

@@ -1,0 +1,1 @@
+"""What versions before journals left behind: moved over exactly once, then gone."""
