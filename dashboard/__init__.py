@@ -1,0 +1,1 @@
+"""The dashboard: what organizers see of their links, in a browser."""

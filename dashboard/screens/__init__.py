@@ -1,0 +1,1 @@
+"""The screens, a module each: what is asked for, read, and shown."""

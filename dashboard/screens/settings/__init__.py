@@ -1,0 +1,1 @@
+"""What admins manage: users, tokens and events of an organizer."""
