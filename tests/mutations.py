@@ -142,7 +142,7 @@ MUTATIONS = (
     Mutation(
         "journals of ended processes are finished",
         "redirector/recording/recovery.py",
-        "            await found.shipper.ship()\n",
+        "        await found.shipper.ship()\n",
         "",
         "tests/redirector/test_journal_way.py::test_an_ended_writers_journal_is_finished",
     ),
