@@ -15,12 +15,11 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from redirector.http.audience import AUDIENCE_HEADERS, audience_of
+from redirector.http.heads import LONGEST, Heads
 from redirector.links.cache import KnownLink, Links
 from redirector.links.destination import Rules
 from redirector.links.prepared_redirect import VERSION
 from redirector.recording.recorder import Recorder
-from serving.connection import HOST
 from tracking.clicks import Audience
 from tracking.links import Link, parse_path
 
@@ -30,26 +29,8 @@ Asked = asyncio.Future[Link | None]
 # Under which uvicorn's lifespan state holds the process's `Express`.
 STATE_KEY = "express"
 
-# Bytes of a request line, and of the head behind it. Browsers' heads have 500 to 2,000; the memory
-# that heads take is bounded by it.
-_LONGEST: Final = 8192
-_LONGEST_LINE: Final = _LONGEST - len("\r\n")
-_REMEMBERED_HEADS: Final = 1024
-
-# Stricter than HTTP: no spaces but one after the colon and those inside the value. A head is
-# looked at with the line feed before it, so that each of its fields follows one.
-_PLAIN_HEAD: Final = re.compile(r"\n(?:[A-Za-z0-9-]+: ?[!-~](?:[ -~]*[!-~])?\r\n)*\r\n")
-
-# A request with one of these has a body, ends the connection, or wants to leave HTTP/1.1.
-_SPECIAL_FIELD: Final = re.compile(
-    r"\n(?:content-length|transfer-encoding|expect|upgrade|proxy-connection|"
-    r"connection(?!: ?keep-alive\r)):",
-    re.IGNORECASE,
-)
-# Finds each; what it says, where that is a host and not nothing.
-_HOST_FIELD: Final = re.compile(rf"\nhost:(?: ?({HOST})\r)?", re.IGNORECASE)
+_LONGEST_LINE: Final = LONGEST - len("\r\n")
 _TARGET: Final = re.compile(rb"GET (/[^?]*)(?:\?.*)? HTTP/1\.1")
-_AUDIENCE_FIELD: Final = re.compile(rf"\n({'|'.join(AUDIENCE_HEADERS)}): ?(.*)\r", re.IGNORECASE)
 
 
 class Express:
@@ -58,15 +39,15 @@ class Express:
     Attributes:
         default_headers: uvicorn's own, which it makes a new list of once a second.
         opening: the status line and these.
-        audiences: who is asking, by a request's head: its header lines and the empty line at their
-            end. Visitors with the same browser send the same head.
+        heads: what they told.
     """
 
     def __init__(self, links: Links, recorder: Recorder, rules: Rules) -> None:
         self.record = recorder.record
         self.default_headers: list[tuple[bytes, bytes]] | None = None
         self.opening = b""
-        self.audiences: dict[bytes, Audience] = {}
+        self.heads = Heads()
+        self._known_heads = self.heads.known
         self._links = links
         self._prepared = links.prepared
         self._rules = rules
@@ -84,10 +65,10 @@ class Express:
             The campaign and the audience to count the click for, and the answer's headers from
             `Location` on; None when the request is not one for the express lane.
         """
-        line, _, head = packet.partition(b"\r\n")
-        audience = self.audiences.get(head)
+        line, _, head = packet.partition(b"\r")
+        audience = self._known_heads.get(head)
         if audience is None:
-            audience = self._look_at(head)
+            audience = self.heads.audience(head)
             if audience is None:
                 return None
         known = self._prepared.get(line)
@@ -106,8 +87,8 @@ class Express:
         Returns:
             Whether `then` will be called.
         """
-        line, _, head = packet.partition(b"\r\n")
-        if head not in self.audiences or len(line) > _LONGEST_LINE:
+        line, _, head = packet.partition(b"\r")
+        if self.heads.audience(head) is None or len(line) > _LONGEST_LINE:
             return False
         target = _TARGET.fullmatch(line)
         path = parse_path(target[1]) if target is not None else None
@@ -142,33 +123,3 @@ class Express:
         _, _, code = path.rpartition(b"/c/")
         self._links.prepare(code.decode("latin-1"), self._rules)
         return self._prepared.get(line)
-
-    def _look_at(self, head: bytes) -> Audience | None:
-        if len(head) > _LONGEST:
-            return None
-        audience = audience_of_head(head)
-        if audience is not None:
-            # When there are too many, all are forgotten: those that come often are soon back.
-            if len(self.audiences) >= _REMEMBERED_HEADS:
-                self.audiences.clear()
-            self.audiences[head] = audience
-        return audience
-
-
-def audience_of_head(head: bytes) -> Audience | None:
-    """Who is asking, by a request's head.
-
-    Returns:
-        None when this is not the head of a plain request that keeps its connection and is to be
-        led on.
-    """
-    text = "\n" + head.decode("latin-1")
-    if _PLAIN_HEAD.fullmatch(text) is None or _SPECIAL_FIELD.search(text) is not None:
-        return None
-    hosts = _HOST_FIELD.findall(text)
-    if len(hosts) != 1 or not hosts[0]:
-        return None
-    fields = _AUDIENCE_FIELD.findall(text)
-    audience = audience_of((name.lower(), value) for name, value in fields)
-    # A speculative request is not led on.
-    return None if audience is Audience.PREFETCH else audience

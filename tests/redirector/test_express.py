@@ -23,6 +23,15 @@ from tracking.database import Database
 from tracking.links import Link, parse_path
 
 LINK = Link(7, "acme", "summer", "news1", "https://shop.example/tickets?a=1#top", "")
+# What has a new value each time behind a proxy, and what a visitor could let seem so.
+NEW_FIELDS = (
+    b"X-Forwarded-For",
+    b"CF-Ray",
+    b"Cookie",
+    b"Te",
+    b"X-Purpose",
+    b"Sec-Fetch-Dest",
+)
 RULES = Rules("/{organizer}/{event}/", forward_query=True, public_origin="https://links.example")
 
 
@@ -63,13 +72,23 @@ def get(code: str) -> bytes:
     return b"GET /acme/summer/c/%b/ HTTP/1.1\r\nHost: x\r\n\r\n" % code.encode()
 
 
-def check(packet: bytes) -> bool:
-    """Compares what the express lane and what h11 make of a packet.
+@functools.cache
+def seasoned() -> Express:
+    """A lane to the one link, which has learned that some fields have a new value each time."""
+    lane = express_of(links_with(LINK))
+    for number in range(200):
+        fields = b"".join(b"%b: %d\r\n" % (name, number) for name in NEW_FIELDS)
+        lane.read(b"GET /acme/summer/c/news1/ HTTP/1.1\r\nHost: x\r\n%b\r\n" % fields)
+    return lane
+
+
+def check(packet: bytes, lane: Express | None = None) -> bool:
+    """Compares what an express lane and what h11 make of a packet.
 
     Returns:
         Whether it is one for the express lane.
     """
-    request = express().read(packet)
+    request = (lane or express()).read(packet)
     if request is None:
         return False
     connection = Connection(Limits())
@@ -118,6 +137,7 @@ NAMES = st.one_of(
             *(b"Connection", b"connection", b"User-Agent", b"Sec-Purpose", b"X-Moz", b"Upgrade"),
             *(b"Sec-Fetch-Dest", b"Sec-Fetch-Mode", b"Sec-Fetch-User", b"X-Purpose"),
             *(b"Content-Length", b"Transfer-Encoding", b"Expect", b"Proxy-Connection", b"TE"),
+            *(b"Host", *NEW_FIELDS),
         ]
     ),
     st.from_regex(rb"[A-Za-z0-9-]{1,12}", fullmatch=True),
@@ -149,7 +169,8 @@ QUERIES = st.one_of(
 @given(QUERIES, HEADS)
 def test_whatever_fields_and_query(query: bytes, head: bytes) -> None:
     """A request is read as the parser reads it, or left to the parser."""
-    check(b"GET /acme/summer/c/news1/%b HTTP/1.1\r\nHost: x\r\n%b\r\n" % (query, head))
+    packet = b"GET /acme/summer/c/news1/%b HTTP/1.1\r\nHost: x\r\n%b\r\n" % (query, head)
+    assert check(packet, seasoned()) >= check(packet)
 
 
 @settings(max_examples=2000, deadline=None)
@@ -157,8 +178,12 @@ def test_whatever_fields_and_query(query: bytes, head: bytes) -> None:
 @example([], 0, 0)
 def test_whatever_is_changed_in_a_request(pieces: list[bytes], at: int, length: int) -> None:
     """So is one in whose midst something is put, or taken away."""
-    plain = b"GET /acme/summer/c/news1/?b=2 HTTP/1.1\r\nHost: x\r\nUser-Agent: y\r\n\r\n"
-    check(plain[:at] + b"".join(pieces) + plain[at + length :])
+    plain = (
+        b"GET /acme/summer/c/news1/?b=2 HTTP/1.1\r\n"
+        b"Cookie: z\r\nHost: x\r\nCF-Ray: 1\r\nUser-Agent: y\r\n\r\n"
+    )
+    changed = plain[:at] + b"".join(pieces) + plain[at + length :]
+    assert check(changed, seasoned()) >= check(changed)
 
 
 def test_a_query_that_is_not_forwarded() -> None:
@@ -169,17 +194,6 @@ def test_a_query_that_is_not_forwarded() -> None:
         b"GET /acme/summer/c/news1/ HTTP/1.1\r\nHost: x\r\n\r\n"
     )
     assert lane.read(request % b"\xff") is None
-
-
-@pytest.mark.parametrize("size", [100, 8000, 9000])
-def test_what_is_remembered_is_bounded(size: int) -> None:
-    """However many different heads come, and however long, a few MiB are kept of them."""
-    lane = express_of(links_with(LINK))
-    for number in range(3000):
-        field = b"Host: x\r\nCookie: %d%b" % (number, b"x" * size)
-        lane.read(b"GET /acme/summer/c/news1/ HTTP/1.1\r\n%b\r\n\r\n" % field)
-        assert sum(map(len, lane.audiences)) <= 9 << 20
-    assert bool(lane.audiences) == (size <= 8192)
 
 
 def test_a_request_line_is_known_as_long_as_its_link() -> None:
