@@ -51,11 +51,11 @@ test-redis: .venv/installed-dev
 	  tests/redirector/test_pruning.py
 
 # What a counted redirect costs, beside nginx and others; wants wrk, and nginx for its rows.
-# make bench SECONDS=4 ROUNDS=5 CONNECTIONS=64 JSON=bench.json
+# make bench SECONDS=4 ROUNDS=5 CONNECTIONS="64 256" JSON=bench.json
 # With BESIDE=DIRECTORY another checkout, installed with make install, takes part in the same run.
 SECONDS = 4
 ROUNDS = 5
-CONNECTIONS = 64
+CONNECTIONS = 64 256
 JSON =
 BESIDE =
 KEPT = $(if $(JSON),--json "$(JSON)") $(if $(BESIDE),--beside "$(BESIDE)")

@@ -31,7 +31,8 @@ class Plan:
     Attributes:
         seconds: that a run takes.
         rounds: in each of which every row has one run.
-        connections: that are kept open, with one request at a time on each.
+        connections: that are kept open, with one request at a time on each: so many in a round's
+            first half, so many in the next.
         campaigns: in the large database.
         beside: another checkout's directory.
         json: the file that keeps all figures.
@@ -39,7 +40,7 @@ class Plan:
 
     seconds: int
     rounds: int
-    connections: int
+    connections: list[int]
     campaigns: int
     beside: Path | None
     json: Path | None
@@ -70,17 +71,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _bench(plan: Plan, directory: Path) -> list[str]:
     """Does it all; what was wrong."""
     cores = Cores.divided(available())
-    wrk = Wrk.find(directory, plan.connections, cores.load)
+    loads = [Wrk.find(directory, each, cores.load) for each in plan.connections]
     beside = Checkout.at(plan.beside) if plan.beside is not None else None
     contest = Contest(directory, cores, plan.seconds, plan.campaigns, beside)
     description = machine.describe()
     with contest.running():
         for row in contest.rows:
-            row.warm_up(wrk)
+            row.warm_up(loads[0])
         for number in range(plan.rounds):
             print(f"round {number + 1} of {plan.rounds}", file=sys.stderr)
-            for row in contest.rows:
-                row.measure(wrk, plan.seconds)
+            for wrk in loads:
+                for row in contest.rows:
+                    row.measure(wrk, plan.seconds)
     description |= contest.versions
     reckonings = [each for row in contest.rows if (each := Reckoning.of(row))]
     print(_report(plan, contest, machine.summary(description), reckonings))
@@ -90,11 +92,9 @@ def _bench(plan: Plan, directory: Path) -> list[str]:
 
 
 def _report(plan: Plan, contest: Contest, summary: str, reckonings: Sequence[Reckoning]) -> str:
-    how = (
-        f"{plan.rounds} rounds of {plan.seconds} s, {plan.connections} connections, "
-        f"{contest.cores}; medians"
-    )
-    lines = [summary, how, "", table(contest.rows), "", *map(str, reckonings), *contest.left_out]
+    how = f"{plan.rounds} rounds of {plan.seconds} s, {contest.cores}; medians"
+    tables = (f"\n{table(contest.rows, each)}" for each in plan.connections)
+    lines = [summary, how, *tables, "", *map(str, reckonings), *contest.left_out]
     return "\n".join(lines)
 
 
@@ -111,16 +111,26 @@ def _json(
         "rounds": plan.rounds,
         "connections": plan.connections,
         "cores": str(contest.cores),
-        "rows": [_row(row, reckoned.get(row.name)) for row in contest.rows],
+        "rows": [_row(row, plan.connections, reckoned.get(row.name)) for row in contest.rows],
         "left_out": contest.left_out,
     }
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def _row(row: Row, reckoned: dict[str, str | int] | None) -> dict[str, object]:
-    spreads = {name: asdict(spread) for name, spread in figures(row.measurements).items()}
+def _row(
+    row: Row, connections: Sequence[int], reckoned: dict[str, str | int] | None
+) -> dict[str, object]:
+    by_connections = {}
+    for each in connections:
+        found = figures(row.with_connections(each))
+        by_connections[each] = {name: asdict(spread) for name, spread in found.items()}
     runs = [asdict(run) for run in row.measurements]
-    return {"name": row.name, **spreads, "runs": runs, "reckoning": reckoned}
+    return {
+        "name": row.name,
+        "by_connections": by_connections,
+        "runs": runs,
+        "reckoning": reckoned,
+    }
 
 
 def _parse(arguments: Sequence[str] | None) -> Plan:
@@ -131,7 +141,7 @@ def _parse(arguments: Sequence[str] | None) -> Plan:
     number = positive
     parser.add_argument("--seconds", type=number, default=4, metavar="N", help="of one run")
     parser.add_argument("--rounds", type=number, default=5, metavar="N")
-    parser.add_argument("--connections", type=number, default=64, metavar="N")
+    parser.add_argument("--connections", type=number, nargs="+", default=[64, 256], metavar="N")
     parser.add_argument("--campaigns", type=number, default=1_000_000, metavar="N")
     parser.add_argument(
         "--beside", type=Path, metavar="DIRECTORY", help="another checkout, which takes part"

@@ -5,7 +5,8 @@ They take turns; those whose turn it is not only ask now and then whether someth
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,6 +29,8 @@ from redirector.embedded.binary import find_binary
 from tracking.settings import Settings
 
 LINKS = 1000
+# What a row's name says where the heads are as they come from a proxy: each is another.
+_BEHIND_PROXY = ", every head different"
 # What a newsletter's links carry along.
 _QUERY = "?utm_source=newsletter&utm_medium=email&utm_campaign=autumn&recipient="
 # A run draws more clicks than can be answered, so that none is repeated before its time.
@@ -70,12 +73,13 @@ class Contest:
 
     def _add_waymark(self, stack: ExitStack) -> None:
         directory = self._subdirectory("waymark")
-        sizes = {"many": LINKS, "hot": 1, "query": LINKS, "lane": LINKS}
+        sizes = {"many": LINKS, "behind": LINKS, "hot": 1, "query": LINKS, "lane": LINKS}
         asyncio.run(fill_links(directory, sizes))
         parts = stack.enter_context(running(Waymark(directory, self.cores.server)))
         starlette = stack.enter_context(parts.waymark.redirector("loadtest.starlette_lane"))
         count = _Counts(directory)
         for name, server, slug, query in (
+            (f"express lane, {LINKS:,} links{_BEHIND_PROXY}", parts.redirector, "behind", ""),
             (f"express lane, {LINKS:,} links", parts.redirector, "many", ""),
             ("express lane, one hot link", parts.redirector, "hot", ""),
             ("express lane, query strings", parts.redirector, "query", _QUERY),
@@ -89,6 +93,7 @@ class Contest:
                     name,
                     server,
                     partial(list, links),
+                    new_fields=name.endswith(_BEHIND_PROXY),
                     redis=[parts.redis],
                     flusher=[parts.flusher],
                     count=partial(count.of, slug),
@@ -122,21 +127,26 @@ class Contest:
             flusher=[parts.flusher],
             count=partial(_Counts(directory).of, "zipf"),
         )
-        self.rows.insert(3, row)
+        self.rows.insert(4, row)
 
     def _add_beside(self, stack: ExitStack, checkout: Checkout) -> None:
         directory = self._subdirectory("beside")
-        sizes = {"many": LINKS, "hot": 1}
+        sizes = {"many": LINKS, "behind": LINKS, "hot": 1}
         checkout.fill_links(directory, sizes)
         waymark = Waymark(directory, self.cores.server, checkout=checkout)
         parts = stack.enter_context(running(waymark))
         count = _Counts(directory)
-        for name, slug in ((f"beside, {LINKS:,} links", "many"), ("beside, one hot link", "hot")):
+        for name, slug in (
+            (f"beside, {LINKS:,} links{_BEHIND_PROXY}", "behind"),
+            (f"beside, {LINKS:,} links", "many"),
+            ("beside, one hot link", "hot"),
+        ):
             self.rows.append(
                 Row(
                     name,
                     parts.redirector,
                     partial(list, [link(slug, number) for number in range(sizes[slug])]),
+                    new_fields=name.endswith(_BEHIND_PROXY),
                     redis=[parts.redis],
                     flusher=[parts.flusher],
                     count=partial(count.of, slug),
@@ -156,7 +166,7 @@ class Contest:
         )
         server = Server(f"http://{HOST}:{port}", process.pid)
         wait_until_well(server)
-        self.rows.append(Row("uvicorn, constant 302", server, _peers_paths))
+        self.rows.append(Row("uvicorn, constant 302", server, partial(_peers_paths, "many")))
 
     def _add_nginx(self, stack: ExitStack) -> None:
         try:
@@ -166,7 +176,7 @@ class Contest:
             return
         self.versions["nginx"] = nginx.version.removeprefix("nginx/")
         plain = stack.enter_context(nginx.plain())
-        self.rows.append(Row("nginx, return 302", plain, _peers_paths))
+        self._add_peers("nginx, return 302", plain)
         try:
             self._add_counting(stack, nginx)
         except MissingError as error:
@@ -188,19 +198,36 @@ class Contest:
                 cores=self.cores.server,
             )
         )
-        counted: list[int] = []
+        counted: dict[str, int] = {}
         # Left in the opposite order: nginx is stopped, Redis is read, Redis is stopped.
-        stack.callback(lambda: counted.append(_clicks_in(socket)))
+        stack.callback(lambda: counted.update(_clicks_in(socket)))
         server = stack.enter_context(nginx.counting(socket))
-        self.rows.append(
-            Row(
-                "nginx + Lua + Redis",
-                server,
-                _peers_paths,
-                redis=[process.pid],
-                count=lambda: counted[0],
+        self._add_peers("nginx + Lua + Redis", server, redis=[process.pid], counted=counted)
+
+    def _add_peers(
+        self,
+        name: str,
+        server: Server,
+        *,
+        redis: Sequence[int] = (),
+        counted: Mapping[str, int] | None = None,
+    ) -> None:
+        """A peer's rows.
+
+        Args:
+            counted: its clicks by event, when everything has stopped; None: it counts nothing.
+        """
+        for what, slug in ((_BEHIND_PROXY, "behind"), ("", "many")):
+            self.rows.append(
+                Row(
+                    name + what,
+                    server,
+                    partial(_peers_paths, slug),
+                    new_fields=what == _BEHIND_PROXY,
+                    redis=redis,
+                    count=None if counted is None else partial(counted.__getitem__, slug),
+                )
             )
-        )
 
     def _subdirectory(self, name: str) -> Path:
         directory = self.directory / name
@@ -221,11 +248,14 @@ class _Counts:
         return self._counts[slug]
 
 
-def _clicks_in(socket: Path) -> int:
-    """What nginx has counted."""
-    with redis.Redis(unix_socket_path=str(socket)) as client:
-        return sum(map(int, client.hvals("clicks")))
+def _clicks_in(socket: Path) -> Counter[str]:
+    """What nginx has counted, by event."""
+    clicks: Counter[str] = Counter()
+    with redis.Redis(unix_socket_path=str(socket), decode_responses=True) as client:
+        for path, count in client.hgetall("clicks").items():
+            clicks[path.split("/")[2]] += int(count)
+    return clicks
 
 
-def _peers_paths() -> list[str]:
-    return [link("many", number) for number in range(LINKS)]
+def _peers_paths(slug: str) -> list[str]:
+    return [link(slug, number) for number in range(LINKS)]

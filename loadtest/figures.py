@@ -38,7 +38,7 @@ _FIGURES: dict[str, Callable[[Measurement], float]] = {
     "flusher_microseconds": lambda run: run.microseconds(run.flusher),
 }
 _HEADER = (
-    *("row", "requests/CPU-s", "min-max", "requests/s", "min-max", "p50 ms", "p99 ms"),
+    *("{} connections", "requests/CPU-s", "min-max", "requests/s", "min-max", "p50 ms", "p99 ms"),
     *("server µs", "Redis µs", "flusher µs"),
 )
 
@@ -48,13 +48,15 @@ def figures(measurements: Sequence[Measurement]) -> Figures:
     return {name: Spread.of([of(run) for run in measurements]) for name, of in _FIGURES.items()}
 
 
-def table(rows: Sequence[Row]) -> str:
-    """One line a row: medians, and the spread of the throughput."""
-    return "\n".join(aligned([_HEADER, *(_line(row) for row in rows)]))
+def table(rows: Sequence[Row], connections: int) -> str:
+    """One line a row, of the runs with so many: medians, and the spread of the throughput."""
+    title, *columns = _HEADER
+    lines = (_line(row, connections) for row in rows)
+    return "\n".join(aligned([(title.format(connections), *columns), *lines]))
 
 
-def _line(row: Row) -> tuple[str, ...]:
-    found = figures(row.measurements)
+def _line(row: Row, connections: int) -> tuple[str, ...]:
+    found = figures(row.with_connections(connections))
     cells = [row.name]
     for name in ("requests_per_cpu_second", "requests_per_second"):
         cells += [f"{found[name].median:,.0f}", found[name].range()]

@@ -91,7 +91,7 @@ content_by_lua_block {
                     ngx.log(ngx.ERR, problem)
                     return ngx.exit(503)
                 end
-                connection:set_keepalive(10000, 256)
+                connection:set_keepalive(10000, 512)
                 return ngx.redirect("https://tickets.example/")
             }""")
 

@@ -17,11 +17,13 @@ class Measurement:
     """One run of one row; CPU times in seconds.
 
     Attributes:
+        connections: that were kept open, with one request at a time on each.
         server: of the processes that answer.
         redis: of the Redis behind them.
         flusher: of what moves the counts on from there.
     """
 
+    connections: int
     load: Load
     server: float
     redis: float
@@ -49,6 +51,7 @@ class Row:
 
     Attributes:
         paths: what the next run asks for.
+        new_fields: whether every head is another, as behind a proxy.
         first_paths: what the first pass asks for, which fills caches; None: the same.
         redis: process ids, none where there is no Redis; likewise `flusher`.
         count: the clicks that were counted, which is known when everything has stopped; None:
@@ -62,6 +65,7 @@ class Row:
     name: str
     server: Server
     paths: Paths
+    new_fields: bool = False
     first_paths: Paths | None = None
     first_seconds: int = WARM_UP_SECONDS
     redis: Sequence[int] = ()
@@ -80,7 +84,9 @@ class Row:
             LoadtestError: not every answer is a redirect.
         """
         paths = (self.first_paths or self.paths)()
-        load = wrk.run(self.server.url, paths, self.first_seconds, check=True)
+        load = wrk.run(
+            self.server.url, paths, self.first_seconds, check=True, new_fields=self.new_fields
+        )
         if load.others or not load.answered:
             raise LoadtestError(
                 f"{self.name}: {load.others:,} of {load.responses:,} answers were no redirects"
@@ -92,10 +98,14 @@ class Row:
         paths = self.paths()
         kinds = ([self.server.pid], self.redis, self.flusher)
         before = [cpu.seconds(pids) for pids in kinds]
-        load = wrk.run(self.server.url, paths, seconds)
+        load = wrk.run(self.server.url, paths, seconds, new_fields=self.new_fields)
         taken = [cpu.seconds(pids) - former for pids, former in zip(kinds, before, strict=True)]
         self._add(wrk, load)
-        self.measurements.append(Measurement(load, *taken))
+        self.measurements.append(Measurement(wrk.connections, load, *taken))
+
+    def with_connections(self, connections: int) -> list[Measurement]:
+        """The runs with so many."""
+        return [run for run in self.measurements if run.connections == connections]
 
     def _add(self, wrk: Wrk, load: Load) -> None:
         self.answered += load.answered

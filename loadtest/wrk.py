@@ -99,12 +99,21 @@ class Wrk:
             )
         return cls(found, directory, connections, cores)
 
-    def run(self, url: str, paths: Sequence[str], seconds: int, *, check: bool = False) -> Load:
+    def run(
+        self,
+        url: str,
+        paths: Sequence[str],
+        seconds: int,
+        *,
+        check: bool = False,
+        new_fields: bool = False,
+    ) -> Load:
         """Asks for the paths in turn, for so many seconds.
 
         Args:
             url: of the server, without a path.
             check: whether every status is looked at, which slows wrk down.
+            new_fields: whether every head is another, as behind a proxy.
 
         Raises:
             LoadtestError: it failed, or the server is not on this machine.
@@ -116,6 +125,7 @@ class Wrk:
             *("--duration", f"{seconds}s", "--timeout", f"{_TIMEOUT_SECONDS}s"),
             *("--script", str(_SCRIPT), require_loopback(url), "--", str(file)),
             *(["check"] if check else []),
+            *(["new-fields"] if new_fields else []),
         ]
         with program(
             command,

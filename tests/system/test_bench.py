@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -39,6 +40,7 @@ from tracking.settings import Settings
 _SECONDS = 200
 _MISSING = "bench: wrk, which sends the load, is not installed (on Debian: apt install wrk)\n"
 WAYMARK_ROWS = (
+    "express lane, 1,000 links, every head different",
     "express lane, 1,000 links",
     "express lane, one hot link",
     "express lane, query strings",
@@ -69,7 +71,8 @@ def test_a_short_run(short_dir: Path, tmp_path: Path) -> None:
     file = tmp_path / "bench.json"
     status, output, errors = bench(
         short_dir,
-        *("--seconds", "1", "--rounds", "1", "--connections", "8", "--campaigns", "3000"),
+        *("--seconds", "1", "--rounds", "1", "--campaigns", "3000"),
+        *("--connections", "8", "16"),
         *("--json", str(file)),
     )
     assert_nothing_left(short_dir)
@@ -86,17 +89,19 @@ def test_a_short_run(short_dir: Path, tmp_path: Path) -> None:
     assert list(rows)[: len(WAYMARK_ROWS)] == list(WAYMARK_ROWS)
     assert "uvicorn, constant 302" in rows
     for name, row in rows.items():
-        assert f"\n{name}  " in output
-        assert row["requests_per_cpu_second"]["median"] > 0
-        assert len(row["runs"]) == 1
+        assert output.count(f"\n{name}  ") == 2
+        assert list(row["by_connections"]) == ["8", "16"]
+        assert [run["connections"] for run in row["runs"]] == [8, 16]
+        for found in row["by_connections"].values():
+            assert found["requests_per_cpu_second"]["median"] > 0
     for name in WAYMARK_ROWS:
         reckoning = rows[name]["reckoning"]
         answered, counted = reckoning["answered"], reckoning["counted"]
-        assert 0 < answered <= counted <= answered + reckoning["possible"] == answered + 16
+        assert 0 < answered <= counted <= answered + reckoning["possible"] == answered + 32
         assert f"{name}: answered {answered:,}, counted {counted:,} (" in output
-    installed = len(rows) - len(WAYMARK_ROWS) - 1
-    assert installed + len(document["left_out"]) in {1, 2}
-    assert installed == 2 or "left out: nginx" in output
+    peers = len(rows) - len(WAYMARK_ROWS) - 1
+    assert peers + 2 * len(document["left_out"]) in {2, 4}
+    assert peers == 4 or "left out: nginx" in output
 
 
 @pytest.mark.benchmark
@@ -131,7 +136,11 @@ def test_another_checkout_takes_part(short_dir: Path) -> None:
     print(done.stdout, done.stderr)
     assert done.returncode == 0
     assert (short_dir / "ran").exists()
-    for name in ("beside, 1,000 links", "beside, one hot link"):
+    for name in (
+        "beside, 1,000 links, every head different",
+        "beside, 1,000 links",
+        "beside, one hot link",
+    ):
         assert re.search(
             rf"^{name}: answered [1-9][\d,]*, counted [1-9]", done.stdout, re.MULTILINE
         )
@@ -266,10 +275,10 @@ class _Alternating(BaseHTTPRequestHandler):
     """Answers by the path, and keeps what it was asked."""
 
     protocol_version = "HTTP/1.1"
-    asked: list[tuple[str, list[str]]]
+    asked: list[tuple[str, Message]]
 
     def do_GET(self) -> None:
-        self.asked.append((self.path, list(self.headers)))
+        self.asked.append((self.path, self.headers))
         self.send_response(int(self.path.strip("/")))
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -279,9 +288,9 @@ class _Alternating(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def alternating() -> Iterator[tuple[str, list[tuple[str, list[str]]]]]:
+def alternating() -> Iterator[tuple[str, list[tuple[str, Message]]]]:
     """A server of `_Alternating`: its URL, and what it was asked."""
-    asked: list[tuple[str, list[str]]] = []
+    asked: list[tuple[str, Message]] = []
     handler = type("Handler", (_Alternating,), {"asked": asked})
     with ThreadingHTTPServer((HOST, 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
@@ -311,10 +320,30 @@ def test_the_load(tmp_path: Path, check: bool, others: set[str]) -> None:
     assert load.others == sum(path in others for path in seen)
     assert load.broken == 0
     assert 0 < load.p50 <= load.p99
-    headers = asked[0][1]
+    headers = list(asked[0][1])
     assert headers[:2] == ["Host", "Connection"]
     assert {"User-Agent", "Accept", "Accept-Encoding", "Accept-Language"} < set(headers)
     assert len(headers) == 14
+
+
+def test_heads_as_they_come_from_a_proxy(tmp_path: Path) -> None:
+    """Each has an address, a trace and a cookie of its own, and else what a browser sends."""
+    if shutil.which("wrk") is None:
+        return
+    with alternating() as (url, asked):
+        wrk = Wrk.find(tmp_path, 2)
+        wrk.run(url, ["/302", "/302///"], 1)
+        plain = asked[0][1]
+        del asked[:]
+        load = wrk.run(url, ["/302", "/302///"], 1, new_fields=True)
+    assert load.responses > 1
+    assert load.others == load.broken == 0
+    for name in ("X-Forwarded-For", "CF-Ray", "Cookie"):
+        values = [head[name] for _, head in asked]
+        assert len(set(values)) == len(values)
+    ours = {"X-Forwarded-For", "X-Forwarded-Proto", "CF-Ray", "CF-Visitor", "Cookie"}
+    for _, head in asked:
+        assert set(head) == set(plain) | ours
 
 
 def test_the_load_stays_on_this_machine(tmp_path: Path) -> None:
@@ -409,7 +438,7 @@ def test_medians_and_spreads(figures: list[float], spread: Spread) -> None:
 
 def measurement(answered: int, server: float, redis: float = 0, flusher: float = 0) -> Measurement:
     """A run of two seconds."""
-    return Measurement(Load(answered, 0, 0, 2_000_000, 1500, 20_000), server, redis, flusher)
+    return Measurement(64, Load(answered, 0, 0, 2_000_000, 1500, 20_000), server, redis, flusher)
 
 
 def test_the_table() -> None:
@@ -423,12 +452,12 @@ def test_the_table() -> None:
     ]
     plain = Row("plain", server, list)
     plain.measurements = [measurement(100, 0)]
-    assert table([counting, plain]) == (
-        "row       requests/CPU-s        min-max  requests/s       min-max  p50 ms  p99 ms"
+    assert table([counting, plain], 64) == (
+        "64 connections  requests/CPU-s        min-max  requests/s       min-max  p50 ms  p99 ms"
         "  server µs  Redis µs  flusher µs\n"
-        "counting          20,000   5,000-30,000      20,000  5,000-30,000    1.50   20.00"
+        "counting                20,000   5,000-30,000      20,000  5,000-30,000    1.50   20.00"
         "       37.5      10.0         2.5\n"
-        "plain             10,000  10,000-10,000          50         50-50    1.50   20.00"
+        "plain                   10,000  10,000-10,000          50         50-50    1.50   20.00"
         "        0.0         -           -"
     )
 
