@@ -25,6 +25,7 @@ class Proxy:
         delay: seconds that `Fault.DELAY_REPLY` holds each reply back.
         passed_bytes: of a reply, before `Fault.CUT_REPLY` breaks the connection.
         lost_replies: those that never came, or not whole.
+        target: the server's socket, for connections from now on.
     """
 
     def __init__(self, target: Path) -> None:
@@ -35,7 +36,7 @@ class Proxy:
         self._fault = Fault.NONE
         self._flowing = asyncio.Event()
         self._flowing.set()
-        self._target = target
+        self.target = target
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -51,8 +52,12 @@ class Proxy:
         else:
             self._flowing.set()
         if fault is Fault.CUT:
-            for task in self._tasks:
-                task.cancel()
+            self.break_connections()
+
+    def break_connections(self) -> None:
+        """Breaks those that there are."""
+        for task in self._tasks:
+            task.cancel()
 
     @property
     def url(self) -> str:
@@ -68,8 +73,7 @@ class Proxy:
             yield self
         finally:
             server.close()
-            for task in self._tasks:
-                task.cancel()
+            self.break_connections()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -86,7 +90,7 @@ class Proxy:
             self._tasks.discard(task)
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        redis_reader, redis_writer = await asyncio.open_unix_connection(str(self._target))
+        redis_reader, redis_writer = await asyncio.open_unix_connection(str(self.target))
         replies = asyncio.create_task(self._pass_replies(redis_reader, writer))
         try:
             await self._pass_commands(reader, redis_writer)

@@ -16,6 +16,7 @@ from redirector.journal.directory import files
 from redirector.journal.survey import survey
 from tests.proxy import Proxy
 from tests.system import health, sessions
+from tests.system.redis_service import RedisService
 from tests.system.service import Service
 from tests.waiting import until
 from tracking import campaigns, tokens
@@ -46,12 +47,17 @@ def target(code: str, edition: int = 0) -> str:
 class Deployment:
     """The embedded Redis, a redirector, flushers and APIs on one database.
 
-    The redirector reaches Redis through `network`, the flushers through `flusher_network`.
+    The redirector reaches Redis through `network`, the flushers through `flusher_network`, and a
+    replica through `replication`.
 
     Args:
         directory: holds the data; short, since a Unix socket's path is.
         workers: processes of the redirector.
         redirector: more settings of its own.
+
+    Attributes:
+        redis: the server that is in use.
+        standby: another, which can become its replica, or None.
     """
 
     def __init__(
@@ -66,13 +72,15 @@ class Deployment:
         self.settings = Settings(data_dir=directory, database_timeout=0.5, redis_url=None)
         self.network = Proxy(self.settings.redis_socket)
         self.flusher_network = Proxy(self.settings.redis_socket)
+        self.replication = Proxy(self.settings.redis_socket)
         self.port, *self.api_ports = free_ports(1 + apis)
         self.worker_count = workers
-        self.redis = self._service("redis", "redirector.embedded")
+        self.redis = RedisService("redis 1", self.settings, self._environment())
+        self.standby: RedisService | None = None
         # The others are made when the proxies have their ports.
         self._flusher_count = flushers
         self._redirector_settings = redirector
-        self.redirector = self.redis
+        self.redirector: Service = self.redis
         self.flushers: list[Service] = []
         self.apis: list[Service] = []
         self._token = ""
@@ -80,7 +88,25 @@ class Deployment:
     @property
     def services(self) -> list[Service]:
         """All of them, in the order in which they are to be stopped."""
-        return [self.redirector, *self.apis, *self.flushers, self.redis]
+        return [self.redirector, *self.apis, *self.flushers, *self.redis_servers]
+
+    @property
+    def redis_servers(self) -> list[RedisService]:
+        """The one in use, and the other."""
+        return [self.redis] if self.standby is None else [self.redis, self.standby]
+
+    def add_standby(self) -> None:
+        """There is to be another server, too."""
+        other = self.settings.model_copy(update={"data_dir": self.settings.data_dir / "standby"})
+        environment = {**self._environment(), "DATA_DIR": str(other.data_dir)}
+        self.standby = RedisService("redis 2", other, environment)
+
+    def promote_standby(self) -> None:
+        """Lets new connections lead to the other server."""
+        assert self.standby is not None
+        self.redis, self.standby = self.standby, self.redis
+        for proxy in (self.network, self.flusher_network, self.replication):
+            proxy.target = self.redis.socket
 
     def clicks_on_disk(self) -> int:
         """How many clicks in journals SQL has not."""
@@ -119,7 +145,11 @@ class Deployment:
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Deployment"]:
         """Everything runs and is well in the block; at the end nothing is left of it."""
-        async with self.network.running(), self.flusher_network.running():
+        async with (
+            self.network.running(),
+            self.flusher_network.running(),
+            self.replication.running(),
+        ):
             settings = {
                 "REDIRECTOR_PORT": str(self.port),
                 "REDIRECTOR_WORKERS": str(self.worker_count),
@@ -182,7 +212,7 @@ class Deployment:
     async def stop(self) -> list[str]:
         """Ends everyone in order; what went wrong, a line each."""
         wrong: list[str] = []
-        for stage in ([self.redirector, *self.apis], self.flushers, [self.redis]):
+        for stage in ([self.redirector, *self.apis], self.flushers, self.redis_servers):
             statuses = await asyncio.gather(
                 *(service.stop() for service in stage), return_exceptions=True
             )

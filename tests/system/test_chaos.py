@@ -8,9 +8,9 @@ from tests.system.chaos.plan import Kind, plan
 from tests.system.chaos.report import report
 from tests.system.chaos.run import run
 
-# A round of all kinds of faults takes about 26 seconds. With the start of twelve processes, and
+# A round of all kinds of faults takes about 34 seconds. With the start of twelve processes, and
 # until all clicks are at rest, it is a minute.
-SECONDS = 30.0
+SECONDS = 40.0
 SEED = 8
 
 

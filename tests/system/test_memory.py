@@ -18,7 +18,6 @@ from tests.system.visitors import Visitors
 from tests.waiting import until
 
 CODE = "link00"
-SNAPSHOT = "dump.rdb"
 CLICKS = 100
 _BROWSERS = 10
 
@@ -75,21 +74,13 @@ class Scene:
 
     def redis(self) -> Redis:
         """A blocking client."""
-        return Redis(unix_socket_path=str(self.deployment.settings.redis_socket))
-
-    def copy_redis(self) -> bytes:
-        """What Redis has in memory now."""
-        with self.redis() as redis:
-            redis.save()
-        return (self.deployment.settings.redis_dir / SNAPSHOT).read_bytes()
+        return self.deployment.redis.client()
 
     async def restart_redis(self, copy: bytes | None) -> None:
         """Stops the server, and starts it with a copy of what it had, or empty."""
         assert await self.deployment.redis.stop() == 0
-        snapshot = self.deployment.settings.redis_dir / SNAPSHOT
-        snapshot.unlink(missing_ok=True)
         if copy is not None:
-            snapshot.write_bytes(copy)
+            self.deployment.redis.snapshot.write_bytes(copy)
         self.deployment.redis.start()
         await until(self.redis_answers)
 
@@ -147,7 +138,7 @@ async def test_an_empty_server(scene: Scene) -> None:
 
 async def test_an_older_copy(scene: Scene) -> None:
     """A copy in which nothing waited takes nothing back, and new clicks are counted."""
-    copy = scene.copy_redis()
+    copy = scene.deployment.redis.copy()
     await scene.click()
     await scene.counted(2 * CLICKS)
     await scene.restart_redis(copy)
@@ -160,7 +151,7 @@ async def test_an_older_copy_with_clicks(scene: Scene) -> None:
     scene.hold_flushers()
     await scene.click()
     await until(scene.waits_in_redis)
-    copy = scene.copy_redis()
+    copy = scene.deployment.redis.copy()
     scene.free_flushers()
     await scene.counted(2 * CLICKS)
     await scene.restart_redis(copy)
@@ -175,7 +166,7 @@ async def test_an_older_copy_with_a_sealed_batch(scene: Scene) -> None:
         other.execute("BEGIN IMMEDIATE")
         await scene.click()
         await until(scene.is_sealed)
-        copy = scene.copy_redis()
+        copy = scene.deployment.redis.copy()
         other.rollback()
     await scene.counted(2 * CLICKS)
     await scene.restart_redis(copy)

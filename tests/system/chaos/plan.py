@@ -12,7 +12,10 @@ class Kind(Enum):
     SUPERVISOR = "redirector supervisor killed"
     FLUSHER = "flusher killed"
     API = "api killed"
-    REDIS = "Redis killed"
+    REDIS = "Redis killed, and empty again"
+    FLUSH = "Redis flushed"
+    COPY = "Redis back with an older copy"
+    FAILOVER = "failover to a replica that lags"
     FREEZE = "Redis frozen"
     CUT = "network cut"
     STALL = "network stalled"
@@ -20,7 +23,9 @@ class Kind(Enum):
     LOSE_REPLY = "replies lost"
     CUT_REPLY = "replies cut in the middle"
     LOCK = "database locked"
+    STOPPED_FLUSHER = "flusher stopped before its commit"
     DISK = "disk full while Redis is away"
+    HANG = "disk hangs"
 
 
 # How often each kind comes, until all have come and the next round begins. A supervisor takes
@@ -31,6 +36,9 @@ _ROUND = {
     Kind.FLUSHER: 2,
     Kind.API: 1,
     Kind.REDIS: 2,
+    Kind.FLUSH: 2,
+    Kind.COPY: 2,
+    Kind.FAILOVER: 2,
     Kind.FREEZE: 2,
     Kind.CUT: 2,
     Kind.STALL: 2,
@@ -38,7 +46,9 @@ _ROUND = {
     Kind.LOSE_REPLY: 2,
     Kind.CUT_REPLY: 2,
     Kind.LOCK: 1,
+    Kind.STOPPED_FLUSHER: 3,
     Kind.DISK: 1,
+    Kind.HANG: 1,
 }
 
 # From when one fault begins to when the next does, in seconds: most last longer, and so overlap.

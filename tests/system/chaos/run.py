@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tests.system.chaos.clients import Clients
 from tests.system.chaos.havoc import Havoc
 from tests.system.chaos.plan import Kind, plan
 from tests.system.deployment import Deployment, logs
+from tests.system.hanging_disk import HangingDisk, NoFileSystemError
 from tests.system.settlement import Row, settle
 from tests.system.visitors import Visitors
 
@@ -49,12 +51,15 @@ async def run(directory: Path, seed: int, seconds: float) -> Result:
         directory: for the data; short, since a Unix socket's path is.
     """
     deployment = Deployment(directory)
+    deployment.add_standby()
     campaigns = await deployment.prepare(CAMPAIGNS)
-    async with deployment.running():
-        chronicle = Chronicle()
+    chronicle = Chronicle()
+    async with AsyncExitStack() as stack:
+        disk = _journals_disk(deployment, stack, chronicle)
+        await stack.enter_async_context(deployment.running())
         chronicle.note("everything runs")
         visitors = Visitors(deployment.port, campaigns)
-        havoc = Havoc(deployment, visitors, chronicle)
+        havoc = Havoc(deployment, visitors, chronicle, disk)
         visitors.may_be_unavailable = lambda: havoc.sql_away
         clients = Clients(deployment, visitors, campaigns)
         async with asyncio.TaskGroup() as group:
@@ -88,6 +93,20 @@ async def run(directory: Path, seed: int, seconds: float) -> Result:
         ),
         logs=said,
     )
+
+
+def _journals_disk(
+    deployment: Deployment, stack: AsyncExitStack, chronicle: Chronicle
+) -> HangingDisk | None:
+    """A disk for the journals that can hang, where this machine can have one."""
+    directory = deployment.settings.journal_dir
+    directory.mkdir()
+    image = deployment.settings.data_dir / "journals.img"
+    try:
+        return stack.enter_context(HangingDisk.mounted(directory, image))
+    except NoFileSystemError as error:
+        chronicle.note(f"left out: {Kind.HANG.value} ({error})")
+        return None
 
 
 async def _recovered(deployment: Deployment, havoc: Havoc) -> str:
