@@ -217,7 +217,8 @@ class Settings(BaseSettings):
         True, description="Whether a link's query string is passed on to its target."
     )
     link_cache_size: Annotated[int, Field(ge=1)] = Field(
-        100_000, description="Links a redirector process keeps in memory at most."
+        250_000,
+        description="Links a redirector process keeps in memory at most, of about 500 bytes each.",
     )
     max_connections: Annotated[int, Field(ge=1)] | None = Field(
         None,

@@ -67,7 +67,6 @@ class Service:
     recorder: Recorder
     recovery: Recovery
     flusher: FlusherWatch
-    rules: Rules
     not_found_url: str | None
     names: Names
     shows_events: bool
@@ -79,7 +78,6 @@ def create_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Express]]:
         database = Database.of(settings)
-        links = Links(database, settings.link_cache_size)
         recorder = Recorder(
             CounterClient.of(settings),
             database,
@@ -94,13 +92,13 @@ def create_app(settings: Settings) -> Starlette:
         not_found_url = location_of(settings.not_found_url) if settings.not_found_url else None
         origin = settings.public_origin
         rules = Rules(settings.shop_url, settings.forward_query, origin)
+        links = Links(database, settings.link_cache_size, rules)
         flusher = FlusherWatch()
         app.state.service = Service(
             links,
             recorder,
             recovery,
             flusher,
-            rules,
             not_found_url,
             names=Names(database, origin),
             shows_events=settings.shop_url == DEFAULT_SHOP_URL,
@@ -108,7 +106,7 @@ def create_app(settings: Settings) -> Starlette:
         await recorder.start()
         work = (links.follow_changes(), recovery.run(), spools.run(), flusher.follow(database))
         tasks = [start_vital(part) for part in work]
-        yield {STATE_KEY: Express(links, recorder, rules)}
+        yield {STATE_KEY: Express(links, recorder)}
         await cancel(*tasks)
         await recovery.close()
         await redis.aclose()
@@ -156,7 +154,7 @@ async def follow_link(request: Request) -> Response:
     asked = LinkRequest(
         request.method, path, request.scope["query_string"], audience_of(request.headers.items())
     )
-    decision = decide(asked, link, service.rules)
+    decision = decide(asked, link)
     if isinstance(decision, Refusal):
         return await _refuse(request, decision, path)
     if decision.click is not None:

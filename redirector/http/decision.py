@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import quote
 
-from redirector.links.destination import Rules, destination_of
+from redirector.links.known_link import KnownLink
 from tracking.clicks import Audience
-from tracking.links import Link, LinkPath, only_sticks
+from tracking.links import LinkPath, only_sticks
 from tracking.urls import PRINTABLE
 
 READING_METHODS = ("GET", "HEAD")
@@ -68,9 +68,7 @@ class PrefetchRefusal:
     click: Click
 
 
-def decide(
-    request: LinkRequest, link: Link | None, rules: Rules
-) -> Redirect | PrefetchRefusal | Refusal:
+def decide(request: LinkRequest, link: KnownLink | None) -> Redirect | PrefetchRefusal | Refusal:
     """Decides about a request for a link (the contract, "Redirects", has the order).
 
     Args:
@@ -79,15 +77,13 @@ def decide(
     if request.method not in READING_METHODS:
         return Refusal.METHOD_NOT_ALLOWED
     path = request.path
-    if link is None or (link.organizer, link.event) != (path.organizer, path.event):
+    if link is None or not link.is_at(path):
         return Refusal.NOT_FOUND
     click = Click(link.campaign_id, request.audience) if request.method == "GET" else None
     if click is not None and click.audience is Audience.PREFETCH:
         return PrefetchRefusal(click)
-    destination = destination_of(link, rules)
-    location = destination.location
+    location = link.location
     query = b"&".join(part for part in (path.query, request.query) if not only_sticks(part))
-    if query and destination.around_query is not None:
-        before, after = destination.around_query
-        location = f"{before}{quote(query, safe=PRINTABLE)}{after}"
-    return Redirect(location, click)
+    if query:
+        location = link.location_with(quote(query, safe=PRINTABLE).encode())
+    return Redirect(location.decode(), click)

@@ -16,19 +16,32 @@ from collections.abc import Callable
 from typing import Final
 
 from redirector.http.heads import LONGEST, Heads
-from redirector.links.cache import KnownLink, Links
-from redirector.links.destination import Rules
-from redirector.links.prepared_redirect import VERSION
+from redirector.links.cache import Links
+from redirector.links.known_link import VERSION, KnownLink
 from redirector.recording.recorder import Recorder
 from tracking.clicks import Audience
-from tracking.links import Link, parse_path
+from tracking.links import STICKING, parse_path
+from tracking.urls import PRINTABLE
 
-Asked = asyncio.Future[Link | None]
+Asked = asyncio.Future[KnownLink | None]
 """What SQL is asked for."""
 
 # Under which uvicorn's lifespan state holds the process's `Express`.
 STATE_KEY = "express"
 
+# What an answer has behind its `Location`; the Starlette lane makes the same bytes (`_lead_to` in
+# redirector/http/app.py).
+ENDING: Final = b"\r\ncache-control: no-store\r\ncontent-length: 0\r\n\r\n"
+
+# Printable ASCII without the space and the number sign, which begins a fragment; and something in
+# it that does not only stick to a pasted link. What is percent-encoded may be such.
+_STUCK: Final = {character for character in PRINTABLE if character in f"{STICKING}/"}
+_MEANT: Final = set(PRINTABLE) - _STUCK - {"#", "%"}
+_PLAIN_QUERY: Final = re.compile(
+    '[{}]*[{}][!-"$-~]*'.format(
+        *(re.escape("".join(sorted(each))) for each in (_STUCK, _MEANT))
+    ).encode()
+)
 _LONGEST_LINE: Final = LONGEST - len("\r\n")
 _TARGET: Final = re.compile(rb"GET (/[^?]*)(?:\?.*)? HTTP/1\.1")
 
@@ -38,32 +51,31 @@ class Express:
 
     Attributes:
         default_headers: uvicorn's own, which it makes a new list of once a second.
-        opening: the status line and these.
+        opening: the status line, these, and how `Location` begins.
         heads: what they told.
     """
 
-    def __init__(self, links: Links, recorder: Recorder, rules: Rules) -> None:
+    def __init__(self, links: Links, recorder: Recorder) -> None:
         self.record = recorder.record
         self.default_headers: list[tuple[bytes, bytes]] | None = None
         self.opening = b""
         self.heads = Heads()
         self._known_heads = self.heads.known
         self._links = links
-        self._prepared = links.prepared
-        self._rules = rules
+        self._known_links = links.by_request_line
 
     def open_with(self, default_headers: list[tuple[bytes, bytes]]) -> None:
         """Makes the opening anew."""
         self.default_headers = default_headers
         lines = [b"%b: %b\r\n" % header for header in default_headers]
-        self.opening = b"".join((b"HTTP/1.1 302 Found\r\n", *lines))
+        self.opening = b"".join((b"HTTP/1.1 302 Found\r\n", *lines, b"location: "))
 
     def read(self, packet: bytes) -> tuple[int, Audience, bytes] | None:
         """Reads a request: mostly one dictionary knows its first line, another the rest.
 
         Returns:
-            The campaign and the audience to count the click for, and the answer's headers from
-            `Location` on; None when the request is not one for the express lane.
+            The campaign and the audience to count the click for, and the `Location` that is led to;
+            None when the request is not one for the express lane.
         """
         line, _, head = packet.partition(b"\r")
         audience = self._known_heads.get(head)
@@ -71,11 +83,11 @@ class Express:
             audience = self.heads.audience(head)
             if audience is None:
                 return None
-        known = self._prepared.get(line)
-        if known is None or known.redirect is None:
+        known = self._known_links.get(line)
+        if known is None:
             return self._read_line(line, audience)
         known.asked_for = True
-        return known.redirect.campaign_id, audience, known.redirect.headers
+        return known.campaign_id, audience, known.location
 
     def ask(self, packet: bytes, then: Callable[[Asked], None]) -> bool:
         """Asks SQL for the link that a packet wants, when it could not be read for want of it.
@@ -99,27 +111,13 @@ class Express:
         return True
 
     def _read_line(self, line: bytes, audience: Audience) -> tuple[int, Audience, bytes] | None:
-        """`read`, for queries, for paths without their last slash, for a link's first request."""
+        """`read`, for queries, and for paths without their last slash."""
         if len(line) > _LONGEST_LINE or not line.endswith(VERSION):
             return None
         path, _, query = line[: -len(VERSION)].partition(b"?")
-        known = self._prepared.get(path + VERSION)
-        if known is not None:
-            known.asked_for = True
-        else:
-            known = self._find(path.removesuffix(b"/"))
-        if known is None or known.redirect is None:
+        links = self._known_links
+        known = links.get(path + VERSION) or links.get(path + b"/" + VERSION)
+        if known is None or (query and _PLAIN_QUERY.fullmatch(query) is None):
             return None
-        headers = known.redirect.headers_with(query) if query else known.redirect.headers
-        return None if headers is None else (known.redirect.campaign_id, audience, headers)
-
-    def _find(self, path: bytes) -> KnownLink | None:
-        """The entry for a path that is given without its last slash."""
-        line = path + b"/" + VERSION
-        known = self._prepared.get(line)
-        if known is not None:
-            known.asked_for = True
-            return known
-        _, _, code = path.rpartition(b"/c/")
-        self._links.prepare(code.decode("latin-1"), self._rules)
-        return self._prepared.get(line)
+        known.asked_for = True
+        return known.campaign_id, audience, known.location_with(query) if query else known.location

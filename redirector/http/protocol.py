@@ -19,7 +19,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
-from redirector.http.express import STATE_KEY, Asked, Express
+from redirector.http.express import ENDING, STATE_KEY, Asked, Express
 from serving.protocol import BoundedProtocol
 
 
@@ -67,10 +67,10 @@ class Protocol(BoundedProtocol):
             # What comes behind it would overtake it, if Starlette is to answer it after all.
             self.flow.pause_reading()
         else:
-            campaign_id, audience, cycle.headers = request
+            campaign_id, audience, cycle.location = request
             express.record(campaign_id, audience, cycle.when_counted)
 
-    def on_link(self, _: Asked) -> None:
+    def on_link(self, asked: Asked) -> None:
         """Called when SQL was asked for the link that the express request wants.
 
         Whoever left meanwhile is counted all the same.
@@ -78,7 +78,12 @@ class Protocol(BoundedProtocol):
         cycle = self._express_cycle
         if not self.transport.is_closing():
             self.flow.resume_reading()
-        if not cycle.read_again() and not cycle.disconnected:
+        counted = cycle.read_again()
+        link = None if asked.exception() else asked.result()
+        if link is not None:
+            # The cache keeps links that somebody comes back to.
+            link.asked_for = False
+        if not counted and not cycle.disconnected:
             cycle.response_complete = True
             super().data_received(cycle.request)
             if not cycle.keep_alive:
@@ -112,7 +117,7 @@ class ExpressCycle(RequestResponseCycle):
     """
 
     __slots__ = (
-        "_express", "_protocol", "disconnected", "headers", "keep_alive", "message_event",
+        "_express", "_protocol", "disconnected", "keep_alive", "location", "message_event",
         "request", "response_complete", "when_counted",
     )  # fmt: skip
 
@@ -125,7 +130,7 @@ class ExpressCycle(RequestResponseCycle):
         self._protocol = protocol
         self._express = express
         self.request = b""
-        self.headers = b""
+        self.location = b""
         # Bound once, and not for each request.
         self.when_counted = self.answer
 
@@ -134,7 +139,7 @@ class ExpressCycle(RequestResponseCycle):
         request = self._express.read(self.request)
         if request is None:
             return False
-        campaign_id, audience, self.headers = request
+        campaign_id, audience, self.location = request
         self._express.record(campaign_id, audience, self.when_counted)
         return True
 
@@ -150,10 +155,10 @@ class ExpressCycle(RequestResponseCycle):
             express.open_with(default_headers)
         self.response_complete = True
         if self.keep_alive:
-            protocol.raw_transport.write(express.opening + self.headers)
+            protocol.raw_transport.write(express.opening + self.location + ENDING)
             protocol.on_express_answer()
         else:
-            closing = self.headers.removesuffix(b"\r\n") + b"Connection: close\r\n\r\n"
-            protocol.raw_transport.write(express.opening + closing)
+            closing = ENDING.removesuffix(b"\r\n") + b"Connection: close\r\n\r\n"
+            protocol.raw_transport.write(express.opening + self.location + closing)
             protocol.transport.close()
             protocol.on_response_complete()

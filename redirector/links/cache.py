@@ -7,11 +7,10 @@ from collections import OrderedDict
 
 from redirector.links.destination import Rules
 from redirector.links.expiring_cache import ExpiringCache
-from redirector.links.prepared_redirect import PreparedRedirect
+from redirector.links.known_link import KnownLink
 from tracking.campaigns import changes_after, find_links, last_change
 from tracking.database import Database
 from tracking.errors import DatabaseUnavailableError
-from tracking.links import Link
 from tracking.presence import Presence
 
 logger = logging.getLogger(__name__)
@@ -31,62 +30,40 @@ _MAX_BLIND_SECONDS = 3600.0
 _CODES_PER_QUERY = 500
 
 
-class KnownLink:
-    """A link in the cache.
-
-    Attributes:
-        asked_for: whether it was of use since it came, or was last passed over.
-        redirect: what the express lane answers; None = it was not prepared yet.
-    """
-
-    __slots__ = ("asked_for", "link", "redirect")
-
-    def __init__(self, link: Link) -> None:
-        self.link = link
-        self.asked_for = False
-        self.redirect: PreparedRedirect | None = None
-
-
 class Links:
     """The links of one redirector process.
 
     Args:
         size: links kept at most; beyond that one that was not asked for lately is dropped.
+        rules: that say where they lead.
 
     Attributes:
-        prepared: those links in the cache that have a prepared redirect, by its request line.
+        by_request_line: the links in the cache, by that of a GET without a query.
     """
 
-    def __init__(self, database: Database, size: int) -> None:
+    def __init__(self, database: Database, size: int, rules: Rules) -> None:
         self.presence = Presence("SQL", "known links go on working", logger)
         self._database = database
         self._size = size
+        self._rules = rules
         self._links: OrderedDict[str, KnownLink] = OrderedDict()
-        self.prepared: dict[bytes, KnownLink] = {}
+        self.by_request_line: dict[bytes, KnownLink] = {}
         self._unknown = ExpiringCache[str, None](UNKNOWN_SECONDS, _MAX_UNKNOWN)
-        self._wanted: dict[str, asyncio.Future[Link | None]] = {}
-        self._loading: dict[str, asyncio.Future[Link | None]] = {}
+        self._wanted: dict[str, asyncio.Future[KnownLink | None]] = {}
+        self._loading: dict[str, asyncio.Future[KnownLink | None]] = {}
         self._loader: asyncio.Task[None] | None = None
         # How far the change feed was read, and when; None = not yet.
         self._position = 0
         self._read_at: float | None = None
 
-    def cached(self, code: str) -> Link | None:
+    def cached(self, code: str) -> KnownLink | None:
         """The link, when it is known without asking SQL."""
         known = self._links.get(code)
-        if known is None:
-            return None
-        known.asked_for = True
-        return known.link
+        if known is not None:
+            known.asked_for = True
+        return known
 
-    def prepare(self, code: str, rules: Rules) -> None:
-        """Prepares a cached link's redirect, which leaves the cache with it."""
-        known = self._links.get(code)
-        if known is not None and known.redirect is None:
-            known.redirect = PreparedRedirect(known.link, rules)
-            self.prepared[known.redirect.request_line] = known
-
-    async def find(self, code: str) -> Link | None:
+    async def find(self, code: str) -> KnownLink | None:
         """The link with this code, or None when there is none.
 
         Raises:
@@ -99,7 +76,7 @@ class Links:
         # Shielded: the future is shared, and one client's departure must not end it for the others.
         return await asyncio.shield(self._ask(code))
 
-    def ask(self, code: str) -> asyncio.Future[Link | None] | None:
+    def ask(self, code: str) -> asyncio.Future[KnownLink | None] | None:
         """Asks SQL for a link; with it, it is in the cache.
 
         Returns:
@@ -109,7 +86,7 @@ class Links:
             return None
         return self._ask(code)
 
-    def _ask(self, code: str) -> asyncio.Future[Link | None]:
+    def _ask(self, code: str) -> asyncio.Future[KnownLink | None]:
         """What SQL says of a code.
 
         However many ask for however many unknown codes, one query is under way at a time, and it
@@ -145,7 +122,7 @@ class Links:
         However it ends, and however a query does, whoever waits gets an answer, and the next who
         asks begins afresh.
         """
-        asked: dict[str, asyncio.Future[Link | None]] = {}
+        asked: dict[str, asyncio.Future[KnownLink | None]] = {}
         try:
             while self._wanted:
                 codes = list(self._wanted)[:_CODES_PER_QUERY]
@@ -158,10 +135,13 @@ class Links:
             for future in left:
                 _fail(future, DatabaseUnavailableError("nobody asks the database any more"))
 
-    async def _answer(self, futures: dict[str, asyncio.Future[Link | None]]) -> None:
+    async def _answer(self, futures: dict[str, asyncio.Future[KnownLink | None]]) -> None:
         """Answers those who wait for these codes, by what one query says."""
         try:
-            found = {link.code: link for link in await find_links(self._database, list(futures))}
+            found = {
+                link.code: KnownLink(link, self._rules)
+                for link in await find_links(self._database, list(futures))
+            }
             for code, future in futures.items():
                 link = found.get(code)
                 if self._loading.get(code) is future:
@@ -175,12 +155,12 @@ class Links:
             for future in futures.values():
                 _fail(future, error)
 
-    def _keep(self, code: str, link: Link | None) -> None:
+    def _keep(self, code: str, link: KnownLink | None) -> None:
         if link is None:
             self._unknown[code] = None
         else:
             self._leave(self._links.get(code))
-            self._links[code] = KnownLink(link)
+            self._links[code] = self.by_request_line[link.request_line] = link
             if len(self._links) > self._size:
                 self._drop_one()
 
@@ -198,9 +178,8 @@ class Links:
             self._links[code] = known
 
     def _leave(self, known: KnownLink | None) -> None:
-        """Takes an entry that is dropped out of those that are prepared."""
-        if known is not None and known.redirect is not None:
-            del self.prepared[known.redirect.request_line]
+        if known is not None:
+            del self.by_request_line[known.request_line]
 
     async def _poll(self) -> None:
         # Wall-clock time: it runs on in a sleeping machine, whose other clock stands still.
@@ -222,12 +201,12 @@ class Links:
 
     def _forget_all(self) -> None:
         self._links.clear()
-        self.prepared.clear()
+        self.by_request_line.clear()
         self._unknown.clear()
         self._loading.clear()
 
 
-def _fail(future: asyncio.Future[Link | None], error: Exception) -> None:
+def _fail(future: asyncio.Future[KnownLink | None], error: Exception) -> None:
     if not future.done():
         future.set_exception(error)
         future.exception()  # it is no surprise when nobody waits any more

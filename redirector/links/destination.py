@@ -25,11 +25,13 @@ class Destination:
 
     Attributes:
         location: where a request without a query is led.
-        around_query: what stands before and after a request's query; None: it is not forwarded.
+        query_at: where in it a request's query goes; None: it is not forwarded.
+        joint: what is put before the query there.
     """
 
     location: str
-    around_query: tuple[str, str] | None
+    query_at: int | None
+    joint: bytes
 
 
 def destination_of(link: Link, rules: Rules) -> Destination:
@@ -39,12 +41,12 @@ def destination_of(link: Link, rules: Rules) -> Destination:
     """
     location = location_of(target_of(link, rules.shop_url, rules.public_origin))
     if not rules.forward_query:
-        return Destination(location, None)
-    base, hash_, fragment = location.partition("#")
+        return Destination(location, None, b"")
+    base, _, _ = location.partition("#")
     if "?" not in base:
-        joint = "?"
+        joint = b"?"
     elif base.endswith(("?", "&")):
-        joint = ""
+        joint = b""
     else:
-        joint = "&"
-    return Destination(location, (base + joint, hash_ + fragment))
+        joint = b"&"
+    return Destination(location, len(base), joint)

@@ -15,6 +15,7 @@ from redirector.http.decision import LinkRequest, Redirect, decide
 from redirector.http.express import Express
 from redirector.links.cache import Links
 from redirector.links.destination import Rules
+from redirector.links.known_link import KnownLink
 from redirector.recording.recorder import Recorder
 from serving.connection import Connection
 from serving.limits import Limits
@@ -45,21 +46,26 @@ class Nobody:
 @functools.cache
 def express(*, forward_query: bool = True) -> Express:
     """A lane to the one link."""
-    return express_of(links_with(LINK), forward_query=forward_query)
-
-
-def express_of(links: Links, *, forward_query: bool = True) -> Express:
-    """A lane to the links in a cache."""
     rules = replace(RULES, forward_query=forward_query)
-    return Express(links, cast("Recorder", Nobody()), rules)
+    return express_of(links_with(LINK, rules=rules))
 
 
-def links_with(*links: Link, size: int = 10) -> Links:
+def express_of(links: Links) -> Express:
+    """A lane to the links in a cache."""
+    return Express(links, cast("Recorder", Nobody()))
+
+
+def links_with(*links: Link, size: int = 10, rules: Rules = RULES) -> Links:
     """A cache that has these."""
-    cache = Links(Database("sqlite+aiosqlite:///nowhere/waymark.db", 0), size)
+    cache = Links(Database("sqlite+aiosqlite:///nowhere/waymark.db", 0), size, rules)
     for link in links:
-        cache._keep(link.code, link)
+        keep(cache, link)
     return cache
+
+
+def keep(cache: Links, link: Link) -> None:
+    """Puts a link into a cache, as if SQL had been asked for it."""
+    cache._keep(link.code, KnownLink(link, cache._rules))
 
 
 def link(code: str, target: str = "https://shop.example/") -> Link:
@@ -105,12 +111,12 @@ def check(packet: bytes, lane: Express | None = None) -> bool:
     assert path is not None
     fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in asked.headers]
     assert "expect" not in dict(fields)
-    decision = decide(LinkRequest("GET", path, query, audience_of(fields)), LINK, RULES)
+    decision = decide(LinkRequest("GET", path, query, audience_of(fields)), KnownLink(LINK, RULES))
     assert isinstance(decision, Redirect)
     assert decision.click is not None
-    campaign_id, audience, answer = request
+    campaign_id, audience, location = request
     assert (campaign_id, audience) == (decision.click.campaign_id, decision.click.audience)
-    assert answer.split(b"\r\n")[0] == b"location: " + decision.location.encode()
+    assert location == decision.location.encode()
     return True
 
 
@@ -204,17 +210,18 @@ def test_a_request_line_is_known_as_long_as_its_link() -> None:
     assert lane.read(get("b")) is not None
     links.forget("a")
     assert lane.read(get("a")) is None
-    links._keep("b", link("b", "https://new.example/"))
+    keep(links, link("b", "https://new.example/"))
     answer = lane.read(get("b"))
     assert answer is not None
-    assert answer[2].startswith(b"location: https://new.example/\r\n")
-    for code in ("c", "d"):
-        links._keep(code, link(code))
+    assert answer[2] == b"https://new.example/"
+    # `b` was asked for, and is passed over once.
+    for code in ("c", "d", "e", "f"):
+        keep(links, link(code))
     assert lane.read(get("b")) is None
-    assert lane.read(get("d")) is not None
+    assert lane.read(get("f")) is not None
     links._forget_all()
-    assert lane.read(get("d")) is None
-    assert links.prepared == {}
+    assert lane.read(get("f")) is None
+    assert links.by_request_line == {}
 
 
 @pytest.mark.parametrize("ending", [b"/", b"/?b=2", b""], ids=["plain", "query", "no slash"])
@@ -225,6 +232,6 @@ def test_who_is_asked_for_stays(ending: bytes) -> None:
     for _ in range(2):
         request = b"GET /acme/summer/c/a%b HTTP/1.1\r\nHost: x\r\n\r\n"
         assert lane.read(request % ending) is not None
-    links._keep("c", link("c"))
+    keep(links, link("c"))
     assert lane.read(get("b")) is None
     assert lane.read(get("a")) is not None

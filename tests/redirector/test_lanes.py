@@ -648,3 +648,17 @@ async def test_changed_links_are_answered_anew(expressway: Lane, database: Datab
         await until(arrived)
         assert await arrived()
         assert expressway.asgi_requests == 0
+
+
+async def test_who_comes_back_to_a_link_keeps_it(
+    settings: Settings, redis: RedisServer, codes: dict[int, str]
+) -> None:
+    """Not who let it come: links that are asked for once are dropped before others."""
+    few = settings.model_copy(update={"link_cache_size": 2})
+    async with lane(few, redis, codes) as expressway, connected(expressway) as client:
+        for code in (b"news1", b"plain", b"plain", b"open"):
+            await client.send(request(b"/acme/summer/c/%b/" % code))
+            await client.idle()
+        assert expressway.asgi_requests == 0
+        kept = [code for code in TARGETS if expressway.links.cached(code)]
+        assert kept == ["plain", "open"]

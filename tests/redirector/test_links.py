@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from redirector.links.cache import CHANGES_PER_READ, Links
+from redirector.links.destination import Rules
 from tests.locking import execute
 from tests.redirector.lookups import WatchedDatabase
 from tests.waiting import until
@@ -15,9 +16,15 @@ from tracking import campaigns
 from tracking.background import cancel, start_vital
 from tracking.database import Database
 from tracking.errors import DatabaseUnavailableError
-from tracking.links import Link
 from tracking.organizers import Event, ensure_event
 from tracking.settings import Settings
+
+RULES = Rules("/{organizer}/{event}/", forward_query=True, public_origin="https://links.example")
+
+
+def request_line(code: str) -> bytes:
+    """Of a request for a link of the event."""
+    return b"GET /acme/summer/c/%b/ HTTP/1.1" % code.encode()
 
 
 @pytest.fixture
@@ -64,10 +71,13 @@ async def test_a_link_is_read_once(
 ) -> None:
     """Once known, a link is answered without SQL."""
     [id] = await make(database, event, "news1")
-    links = Links(counting, 10)
+    links = Links(counting, 10, RULES)
     for _ in range(5):
         link = await links.find("news1")
-        assert link == Link(id, "acme", "summer", "news1", "", "")
+        assert link is not None
+        assert (link.campaign_id, link.request_line) == (id, request_line("news1"))
+        assert link.location == b"/acme/summer/"
+        assert links.by_request_line == {link.request_line: link}
     assert counting.lookups == 1
 
 
@@ -77,15 +87,15 @@ async def test_misses_at_once_are_one_query(
     """However many ask for however many unknown links, SQL is asked once, and once for the rest."""
     codes = [f"code{number}" for number in range(100)]
     await make(database, event, *codes)
-    links = Links(counting, 1000)
+    links = Links(counting, 1000, RULES)
     found = await asyncio.gather(*(links.find(code) for code in codes * 5))
-    assert [link and link.code for link in found] == codes * 5
+    assert [link and link.request_line for link in found] == [*map(request_line, codes * 5)]
     assert counting.lookups == 1
 
 
 async def test_unknown_codes_are_remembered(counting: WatchedDatabase) -> None:
     """A scanner that asks for the same unknown code does not reach SQL."""
-    links = Links(counting, 10)
+    links = Links(counting, 10, RULES)
     for _ in range(5):
         assert await links.find("nothing") is None
     assert counting.lookups == 1
@@ -96,15 +106,16 @@ async def test_the_cache_is_bounded(
 ) -> None:
     """Beyond its size the cache drops what was used least recently."""
     await make(database, event, "a", "b", "c")
-    links = Links(counting, 2)
+    links = Links(counting, 2, RULES)
     for code in ("a", "b", "a", "c"):
         await links.find(code)
     assert [links.cached(code) is not None for code in ("a", "b", "c")] == [True, False, True]
+    assert set(links.by_request_line) == {request_line("a"), request_line("c")}
 
 
 async def test_unknown_codes_are_bounded(counting: WatchedDatabase) -> None:
     """A scanner with ever new codes does not fill the memory."""
-    links = Links(counting, 10)
+    links = Links(counting, 10, RULES)
     await asyncio.gather(*(links.find(f"x{number}") for number in range(10_050)))
     assert len(links._unknown) == 10_000
 
@@ -118,7 +129,7 @@ async def test_changes_arrive(
     """Edited, created, renamed and deleted campaigns, and a moved shop, are all noticed."""
     monkeypatch.setattr("redirector.links.cache.UNKNOWN_SECONDS", 3600)
     [edited, renamed, deleted, _] = await make(database, event, "e", "r", "d", "shop")
-    links = Links(counting, 10)
+    links = Links(counting, 10, RULES)
     async with following(links):
         for code in ("e", "r", "d", "shop", "new", "r2"):
             await links.find(code)
@@ -135,12 +146,12 @@ async def test_changes_arrive(
             ]
             return (
                 e is not None
-                and e.external_target == "https://x.example/"
+                and e.location == b"https://x.example/"
                 and (r, d) == (None, None)
                 and r2 is not None
                 and new is not None
                 and shop is not None
-                and shop.shop_url == "https://shop.example/"
+                and shop.location == b"https://shop.example/"
             )
 
         await until(all_noticed)
@@ -152,7 +163,7 @@ async def test_many_changes_at_once_arrive(
     """A write that changes more links than one reading of the feed takes is noticed whole."""
     codes = [f"code{number}" for number in range(2 * CHANGES_PER_READ + 1)]
     await make(database, event, *codes)
-    links = Links(counting, len(codes))
+    links = Links(counting, len(codes), RULES)
     async with following(links):
         await asyncio.gather(*(links.find(code) for code in codes))
         async with database.write() as connection:
@@ -165,7 +176,7 @@ async def test_a_change_during_a_query_is_not_missed(
 ) -> None:
     """What a query read before a change, and brings home after it, is not kept."""
     [id] = await make(database, event, "news1")
-    links = Links(counting, 10)
+    links = Links(counting, 10, RULES)
     counting.hold()
     asking = asyncio.create_task(links.find("news1"))
     await until(lambda: counting.lookups == 1)
@@ -176,7 +187,7 @@ async def test_a_change_during_a_query_is_not_missed(
     assert links.cached("news1") is None
     again = await links.find("news1")
     assert again is not None
-    assert again.external_target == "https://x.example/"
+    assert again.location == b"https://x.example/"
 
 
 async def test_known_links_outlive_sql(
@@ -186,7 +197,7 @@ async def test_known_links_outlive_sql(
     await make(database, event, "news1", "news2")
     file = Path(settings.data_dir) / "waymark.db"
     own = Database.of(settings)
-    links = Links(own, 10)
+    links = Links(own, 10, RULES)
     async with following(links):
         await links.find("news1")
         await own.close()
@@ -210,7 +221,7 @@ async def test_who_was_blind_starts_afresh(
 ) -> None:
     """When the feed was not read for long, the cache is not trusted any more."""
     await make(database, event, "news1")
-    links = Links(database, 10)
+    links = Links(database, 10, RULES)
     async with following(links):
         await links.find("news1")
         monkeypatch.setattr("redirector.links.cache._MAX_BLIND_SECONDS", -1)
@@ -226,7 +237,7 @@ async def test_whatever_goes_wrong_everyone_gets_an_answer(
 ) -> None:
     """A row that makes no sense fails those who asked with it; the next query is a fresh one."""
     await make(database, event, "news1", "news2")
-    links = Links(counting, 10)
+    links = Links(counting, 10, RULES)
     file = settings.data_dir / "waymark.db"
     await execute(file, "UPDATE organizers SET slug = CAST('acme' AS BLOB)")
     asked = [asyncio.create_task(links.find(code)) for code in ("news1", "news1", "news2")]
@@ -244,7 +255,7 @@ async def test_who_waits_for_a_query_that_is_ended_gets_an_answer(
 ) -> None:
     """Those it asked for and those who came later, forgotten links too; then all is as before."""
     await make(database, event, "news1", "news2")
-    links = Links(counting, 10)
+    links = Links(counting, 10, RULES)
     counting.hold()
     asked = [asyncio.create_task(links.find("news1"))]
     await until(lambda: counting.lookups == 1)
@@ -265,7 +276,7 @@ async def test_one_visitor_leaving_lets_the_others_wait(
 ) -> None:
     """A cancelled request does not take the query away from those who share it."""
     await make(database, event, "news1")
-    links = Links(counting, 10)
+    links = Links(counting, 10, RULES)
     counting.hold()
     first, second = (asyncio.create_task(links.find("news1")) for _ in range(2))
     await until(lambda: counting.lookups == 1)

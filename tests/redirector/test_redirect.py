@@ -13,6 +13,7 @@ from redirector.http.decision import (
     decide,
 )
 from redirector.links.destination import Rules
+from redirector.links.known_link import KnownLink
 from tracking.clicks import Audience
 from tracking.links import Link, LinkPath
 
@@ -24,6 +25,14 @@ BOT = Click(LINK.campaign_id, Audience.BOT)
 EMBEDDED = Click(LINK.campaign_id, Audience.EMBEDDED)
 PREFETCH = Click(LINK.campaign_id, Audience.PREFETCH)
 RULES = Rules("/{organizer}/{event}/", forward_query=True, public_origin="https://links.example")
+
+
+def decided(
+    request: LinkRequest, link: Link | None, rules: Rules
+) -> Redirect | PrefetchRefusal | Refusal:
+    """What becomes of a request where there is this link under its code."""
+    return decide(request, None if link is None else KnownLink(link, rules))
+
 
 ANSWERS = {
     "GET by a person": (REQUEST, LINK, Redirect(LINK.external_target, HUMAN)),
@@ -121,11 +130,11 @@ TARGETS = {
 def test_locations(target: str, location: str) -> None:
     """The host in ASCII, for a target and for a shop; the rest percent-encoded; nothing else."""
     expected = Redirect(location, HUMAN)
-    assert decide(REQUEST, replace(LINK, external_target=target), RULES) == expected
-    assert decide(REQUEST, replace(LINK, external_target="", shop_url=target), RULES) == expected
+    assert decided(REQUEST, replace(LINK, external_target=target), RULES) == expected
+    assert decided(REQUEST, replace(LINK, external_target="", shop_url=target), RULES) == expected
     if target.lower().startswith("http"):
         rules = replace(RULES, shop_url=target)
-        assert decide(REQUEST, replace(LINK, external_target=""), rules) == expected
+        assert decided(REQUEST, replace(LINK, external_target=""), rules) == expected
 
 
 ITSELF = "http://Links.Example/acme/summer/c/news1"
@@ -160,13 +169,13 @@ def test_the_shop_of_all_stands_in_for_one_that_is_a_link() -> None:
     """The page without a shop is for events that have none."""
     rules = replace(RULES, shop_url="https://tickets.example/{organizer}/{event}")
     link = replace(LINK, external_target=ITSELF, shop_url=ITSELF)
-    assert decide(REQUEST, link, rules) == Redirect("https://tickets.example/acme/summer", HUMAN)
+    assert decided(REQUEST, link, rules) == Redirect("https://tickets.example/acme/summer", HUMAN)
 
 
 @pytest.mark.parametrize(("link", "location"), CIRCLES.values(), ids=CIRCLES)
 def test_no_link_leads_to_a_link(link: Link, location: str) -> None:
     """One that was stored all the same leads where its event's tickets are."""
-    assert decide(REQUEST, link, RULES) == Redirect(location, HUMAN)
+    assert decided(REQUEST, link, RULES) == Redirect(location, HUMAN)
 
 
 @pytest.mark.parametrize(("request_", "link", "expected"), ANSWERS.values(), ids=ANSWERS)
@@ -174,13 +183,13 @@ def test_answers(
     request_: LinkRequest, link: Link | None, expected: Redirect | PrefetchRefusal | Refusal
 ) -> None:
     """Each row of the contract's table has its answer."""
-    assert decide(request_, link, RULES) == expected
+    assert decided(request_, link, RULES) == expected
 
 
 def test_queries_stay_behind_when_told_so() -> None:
     """FORWARD_QUERY=false leaves the target as it is."""
     rules = replace(RULES, forward_query=False)
-    answer = decide(replace(REQUEST, query=b"a=1"), LINK, rules)
+    answer = decided(replace(REQUEST, query=b"a=1"), LINK, rules)
     assert answer == Redirect(LINK.external_target, HUMAN)
 
 
@@ -211,7 +220,7 @@ STUCK_QUERIES = {
 @pytest.mark.parametrize("query", STUCK_QUERIES.values(), ids=STUCK_QUERIES)
 def test_a_query_of_what_sticks_to_links_is_none(query: bytes) -> None:
     """A question mark and more at a link's end belong to the text it was pasted from."""
-    assert decide(replace(REQUEST, query=query), LINK, RULES) == Redirect(
+    assert decided(replace(REQUEST, query=query), LINK, RULES) == Redirect(
         LINK.external_target, HUMAN
     )
 
@@ -219,7 +228,7 @@ def test_a_query_of_what_sticks_to_links_is_none(query: bytes) -> None:
 def test_a_query_in_the_path_comes_first() -> None:
     """What stands behind the link with an ampersand is forwarded with the query that it has."""
     path = replace(PATH, query=b"utm_source=x&b")
-    answer = decide(replace(REQUEST, path=path, query=b"c=."), LINK, RULES)
+    answer = decided(replace(REQUEST, path=path, query=b"c=."), LINK, RULES)
     assert answer == Redirect(f"{LINK.external_target}?utm_source=x&b&c=.", HUMAN)
 
 
@@ -227,4 +236,4 @@ def test_a_query_in_the_path_comes_first() -> None:
 def test_queries_are_merged(target: str, expected: str) -> None:
     """A query is appended to the target's own, before its fragment."""
     link = replace(LINK, external_target=target)
-    assert decide(replace(REQUEST, query=b"b=2"), link, RULES) == Redirect(expected, HUMAN)
+    assert decided(replace(REQUEST, query=b"b=2"), link, RULES) == Redirect(expected, HUMAN)
