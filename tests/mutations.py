@@ -161,6 +161,20 @@ MUTATIONS = (
         "tests/redirector/test_upgrade.py::test_a_spool_becomes_a_journal",
     ),
     Mutation(
+        "a field that tells who is asking is never passed over",
+        "redirector/http/heads.py",
+        "        if name.lower() in _TELLING_NAMES:\n            return\n",
+        "",
+        "tests/redirector/test_heads.py::test_what_matters_is_never_passed_over",
+    ),
+    Mutation(
+        "a field that is passed over is plain",
+        "redirector/http/heads.py",
+        " or rest[begin + 1 : end].translate(None, _PLAIN_VALUE)",
+        "",
+        "tests/redirector/test_heads.py::test_a_field_that_is_passed_over_is_plain",
+    ),
+    Mutation(
         "a range that SQL has is not applied again",
         "tracking/writers.py",
         "    if last <= number:\n",
