@@ -1,5 +1,6 @@
 """Forms that come in: their size is bounded, and what is none is refused."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -10,6 +11,9 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from dashboard.errors import PageError
+from tracking import campaign_rules
+from tracking.campaign_rules import InvalidFieldError
+from tracking.timestamps import InvalidTimestampError, parse_expiry
 
 if TYPE_CHECKING:  # the door reads forms
     from dashboard.access.visit import Visit
@@ -77,3 +81,23 @@ async def _taken_out(fields: FormData) -> Form:
 def text(form: Form, name: str) -> str:
     """A field's text; "" when it is not there."""
     return form.texts.get(name, "")
+
+
+def read_name_and_expiry(typed: Mapping[str, str]) -> tuple[dict[str, str], float | None]:
+    """Of what has a `name`, and perhaps an end, `expires`.
+
+    Returns:
+        What is wrong, by field, and when it ends, in seconds since 1970; None: never.
+    """
+    errors = {}
+    expires_at = None
+    try:
+        campaign_rules.read_description(typed["name"])
+    except InvalidFieldError as error:
+        errors["name"] = str(error)
+    if typed["expires"]:
+        try:
+            expires_at = parse_expiry(typed["expires"], time.time())
+        except InvalidTimestampError as error:
+            errors["expires"] = str(error)
+    return errors, expires_at

@@ -16,6 +16,7 @@ from loadtest.errors import LoadtestError
 from loadtest.filling import Filled, fill
 from loadtest.loopback import HOST, free_ports
 from loadtest.process import child, clean_environment, exit_on_signals
+from loadtest.report import aligned
 
 SIZES = (100, 100_000)
 _KINDS = ("campaigns", "categories")
@@ -200,10 +201,7 @@ def table(measured: Measured) -> str:
                 f"{times.percentile(50) / base:.2f}",
             )
         )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
-    )
+    return "\n".join(aligned(rows))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from sqlalchemy import func, insert, select
 from loadtest.errors import LoadtestError
 from loadtest.loopback import HOST, free_ports
 from loadtest.process import child, clean_environment, exit_on_signals
+from loadtest.report import aligned
 from tracking import campaigns
 from tracking.access import sessions, users
 from tracking.access.users import Role
@@ -218,10 +219,7 @@ def table(seen: dict[tuple[str, int], Seen]) -> str:
                 f"{each.compressed / 1000:.1f}",
             )
         )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
-    )
+    return "\n".join(aligned(rows))
 
 
 if __name__ == "__main__":

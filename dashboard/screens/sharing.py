@@ -1,6 +1,5 @@
 """Shared addresses: made and revoked by who may edit, and what they show to whoever has one."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from dashboard import dates
 from dashboard.access.door import campaign_page, event_page
 from dashboard.access.visit import CampaignVisit, EventVisit
 from dashboard.errors import PageError
-from dashboard.forms import Form, text
+from dashboard.forms import Form, read_name_and_expiry, text
 from dashboard.live.hub import Watcher
 from dashboard.live.stream import shown_campaigns, stream
 from dashboard.numbers import whole_number
@@ -20,16 +19,14 @@ from dashboard.screens import campaign as campaign_screen
 from dashboard.screens import event as event_screen
 from dashboard.screens.exporting import clicks_csv, links_csv
 from dashboard.state import database_of, renderer_of, settings_of
-from tracking import campaign_rules, campaigns, organizers
+from tracking import campaigns, organizers
 from tracking.access import shares
 from tracking.access.shares import Share
 from tracking.access.users import Role
-from tracking.campaign_rules import InvalidFieldError
 from tracking.campaigns import Campaign
 from tracking.organizers import Event
 from tracking.statistics.ranges import InvalidRangeError
 from tracking.statistics.reading import Scope
-from tracking.timestamps import InvalidTimestampError, parse_expiry
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,7 @@ async def _make(request: Request, visit: EventVisit, form: Form) -> Response:
     if text(form, "action") == "revoke":
         return await _revoke(request, visit, text(form, "share"))
     typed = {name: text(form, name).strip() for name in ("name", "expires")}
-    errors, expires_at = _wrong(typed)
+    errors, expires_at = read_name_and_expiry(typed)
     if errors:
         return await _page(request, visit, typed, errors, 400)
     async with database_of(request).write(by=visit.author) as connection:
@@ -78,22 +75,6 @@ async def _revoke(request: Request, visit: EventVisit, id: str) -> Response:
         if not await shares.revoke(connection, visit.event.id, number):
             raise PageError.not_found(visit)
     return RedirectResponse(request.url.path, 303)
-
-
-def _wrong(typed: Mapping[str, str]) -> tuple[dict[str, str], float | None]:
-    """What is wrong, by field, and when the address ends."""
-    errors = {}
-    expires_at = None
-    try:
-        campaign_rules.read_description(typed["name"])
-    except InvalidFieldError as error:
-        errors["name"] = str(error)
-    if typed["expires"]:
-        try:
-            expires_at = parse_expiry(typed["expires"], time.time())
-        except InvalidTimestampError as error:
-            errors["expires"] = str(error)
-    return errors, expires_at
 
 
 async def _page(

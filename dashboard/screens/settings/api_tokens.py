@@ -1,8 +1,5 @@
 """An organizer's API tokens: made, shown once, and revoked."""
 
-import time
-from collections.abc import Mapping
-
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -10,17 +7,15 @@ from dashboard.access.door import organizer_page
 from dashboard.access.visit import OrganizerVisit
 from dashboard.addresses import settings_address
 from dashboard.errors import PageError
-from dashboard.forms import Form, text
+from dashboard.forms import Form, read_name_and_expiry, text
 from dashboard.screens.settings.overview import Said, settings_page
 from dashboard.state import database_of
-from tracking import campaign_rules, organizers, tokens
-from tracking.campaign_rules import InvalidFieldError
-from tracking.timestamps import InvalidTimestampError, parse_expiry
+from tracking import organizers, tokens
 
 
 async def _make(request: Request, visit: OrganizerVisit, form: Form) -> Response:
     typed = {name: text(form, name).strip() for name in ("name", "expires", "event")}
-    errors, expires_at = _wrong(typed)
+    errors, expires_at = read_name_and_expiry(typed)
     if errors:
         return await settings_page(request, visit, Said("token", errors, typed), 400)
     organizer = visit.organizer
@@ -41,22 +36,6 @@ async def _make(request: Request, visit: OrganizerVisit, form: Form) -> Response
         )
     notice = "Copy this token now: it can\u2019t be shown again."
     return await settings_page(request, visit, Said("token", secret=secret, notice=notice))
-
-
-def _wrong(typed: Mapping[str, str]) -> tuple[dict[str, str], float | None]:
-    """What is wrong, by field, and when the token ends."""
-    errors = {}
-    expires_at = None
-    try:
-        campaign_rules.read_description(typed["name"])
-    except InvalidFieldError as error:
-        errors["name"] = str(error)
-    if typed["expires"]:
-        try:
-            expires_at = parse_expiry(typed["expires"], time.time())
-        except InvalidTimestampError as error:
-            errors["expires"] = str(error)
-    return errors, expires_at
 
 
 async def _revoke(request: Request, visit: OrganizerVisit, _: Form) -> Response:
