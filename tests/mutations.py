@@ -170,8 +170,8 @@ MUTATIONS = (
     Mutation(
         "a field that is passed over is plain",
         "redirector/http/heads.py",
-        " or rest[begin + 1 : end].translate(None, _PLAIN_VALUE)",
-        "",
+        ':[ -~]*\\r" % names',
+        ':[^\\r]*\\r" % names',
         "tests/redirector/test_heads.py::test_a_field_that_is_passed_over_is_plain",
     ),
     Mutation(

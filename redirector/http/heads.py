@@ -9,6 +9,7 @@ fields follows one.
 """
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from redirector.http.audience import AUDIENCE_HEADERS, audience_of
@@ -28,7 +29,6 @@ _LONGEST_NAME: Final = 64
 
 # Stricter than HTTP: no spaces but one after the colon and those inside the value.
 _PLAIN_HEAD: Final = re.compile(r"\n(?:[A-Za-z0-9-]+: ?[!-~](?:[ -~]*[!-~])?\r\n)*\r\n")
-_PLAIN_VALUE: Final = bytes(range(ord(" "), ord("~") + 1))
 
 # A request with one of these has a body, ends the connection, or wants to leave HTTP/1.1.
 _SPECIAL_NAMES: Final = (
@@ -60,8 +60,9 @@ class Heads:
     def __init__(self) -> None:
         self.known: dict[bytes, Audience] = {}
         self._known_bytes = 0
-        # How each begins, from the line feed to the colon.
+        # The names of fields that have new values, and what cuts these out.
         self._new_fields: list[bytes] = []
+        self._cut: Callable[[bytes, bytes], bytes] | None = None
         self._seen_lines: set[int] = set()
         self._values: dict[bytes, int] = {}
 
@@ -74,15 +75,7 @@ class Heads:
         """
         if len(head) > LONGEST:
             return None
-        rest = head
-        for field in self._new_fields:
-            begin = rest.find(field)
-            if begin != -1:
-                end = rest.find(b"\r", begin)
-                # A value that may not be there is for the parser, as is a head that is cut off.
-                if end == -1 or rest[begin + 1 : end].translate(None, _PLAIN_VALUE):
-                    return None
-                rest = rest[:begin] + rest[end + 1 :]
+        rest = head if self._cut is None else self._cut(b"", head)
         audience = self.known.get(rest)
         if audience is None:
             audience = _audience_of(rest)
@@ -116,7 +109,10 @@ class Heads:
         if values == _NEW_VALUES:
             if len(self._new_fields) >= _MOST_NEW_FIELDS:
                 self._new_fields.clear()
-            self._new_fields.append(b"\n" + name + b":")
+            self._new_fields.append(name)
+            # What has another value than a plain one stays, and is read.
+            names = b"|".join(map(re.escape, self._new_fields))
+            self._cut = re.compile(b"\n(?:%b):[ -~]*\r" % names).sub
 
 
 def _audience_of(head: bytes) -> Audience | None:
