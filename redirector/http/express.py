@@ -60,7 +60,6 @@ class Express:
         self.default_headers: list[tuple[bytes, bytes]] | None = None
         self.opening = b""
         self.heads = Heads()
-        self._known_heads = self.heads.known
         self._links = links
         self._known_links = links.by_request_line
 
@@ -78,9 +77,10 @@ class Express:
             None when the request is not one for the express lane.
         """
         line, _, head = packet.partition(b"\r")
-        audience = self._known_heads.get(head)
+        heads = self.heads
+        audience = heads.look_up(head)
         if audience is None:
-            audience = self.heads.audience(head)
+            audience = heads.audience(head)
             if audience is None:
                 return None
         known = self._known_links.get(line)

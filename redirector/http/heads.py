@@ -55,10 +55,12 @@ class Heads:
 
     Attributes:
         known: who is asking, by a head without the fields that have new values.
+        look_up: who is asking, by a head; None when the rest of it has to be read.
     """
 
     def __init__(self) -> None:
         self.known: dict[bytes, Audience] = {}
+        self.look_up: Callable[[bytes], Audience | None] = self.known.get
         self._known_bytes = 0
         # The names of fields that have new values, and what cuts these out.
         self._new_fields: list[bytes] = []
@@ -75,13 +77,17 @@ class Heads:
         """
         if len(head) > LONGEST:
             return None
-        rest = head if self._cut is None else self._cut(b"", head)
-        audience = self.known.get(rest)
+        audience = self.look_up(head)
         if audience is None:
+            rest = head if self._cut is None else self._cut(b"", head)
             audience = _audience_of(rest)
             if audience is not None:
                 self._remember(rest, audience)
         return audience
+
+    def _look_up_rest(self, head: bytes) -> Audience | None:
+        assert self._cut is not None
+        return self.known.get(self._cut(b"", head))
 
     def _remember(self, head: bytes, audience: Audience) -> None:
         # When there are too many, all are forgotten: those that come often are soon back.
@@ -113,6 +119,7 @@ class Heads:
             # What has another value than a plain one stays, and is read.
             names = b"|".join(map(re.escape, self._new_fields))
             self._cut = re.compile(b"\n(?:%b):[ -~]*\r" % names).sub
+            self.look_up = self._look_up_rest
 
 
 def _audience_of(head: bytes) -> Audience | None:
