@@ -175,6 +175,13 @@ MUTATIONS = (
         "tests/redirector/test_heads.py::test_a_field_that_is_passed_over_is_plain",
     ),
     Mutation(
+        "what stands behind a head is no part of it",
+        "redirector/http/heads.py",
+        "(?<!\\n\\r\\n)",
+        "",
+        "tests/redirector/test_heads.py::test_what_comes_behind_a_head_is_no_part_of_it",
+    ),
+    Mutation(
         "a range that SQL has is not applied again",
         "tracking/writers.py",
         "    if last <= number:\n",

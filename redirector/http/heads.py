@@ -20,6 +20,8 @@ LONGEST: Final = 8192
 """Bytes of a head. Browsers' have 500 to 2,000."""
 
 _REMEMBERED_BYTES: Final = 8 * 1024 * 1024
+# What each takes beside its own bytes.
+_ENTRY_BYTES: Final = 160
 # A field has new values when it had so many; so many fields of that kind are cut out, at most.
 _NEW_VALUES: Final = 64
 _MOST_NEW_FIELDS: Final = 16
@@ -91,10 +93,10 @@ class Heads:
 
     def _remember(self, head: bytes, audience: Audience) -> None:
         # When there are too many, all are forgotten: those that come often are soon back.
-        self._known_bytes += len(head)
+        self._known_bytes += len(head) + _ENTRY_BYTES
         if self._known_bytes > _REMEMBERED_BYTES:
             self.known.clear()
-            self._known_bytes = len(head)
+            self._known_bytes = len(head) + _ENTRY_BYTES
         self.known[head] = audience
         for line in head.split(b"\n"):
             self._learn(line)
@@ -116,9 +118,10 @@ class Heads:
             if len(self._new_fields) >= _MOST_NEW_FIELDS:
                 self._new_fields.clear()
             self._new_fields.append(name)
-            # What has another value than a plain one stays, and is read.
+            # What has another value than a plain one stays, and is read; so does what stands behind
+            # the empty line.
             names = b"|".join(map(re.escape, self._new_fields))
-            self._cut = re.compile(b"\n(?:%b):[ -~]*\r" % names).sub
+            self._cut = re.compile(b"\n(?<!\n\r\n)(?:%b):[ -~]*\r" % names).sub
             self.look_up = self._look_up_rest
 
 

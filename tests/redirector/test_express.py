@@ -135,6 +135,7 @@ PIECES = st.sampled_from(
         *(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", b"\r\n", b"\r\n\r\n", b"\n", b": ", b":", b"  "),
         *(b"Connection", b"close", b"keep-alive", b"Upgrade", b"Transfer-Encoding", b"chunked"),
         *(b"Content-Length", b"0", b"User-Agent", b"Googlebot/2.1", b"Purpose", b"prefetch"),
+        *(b"Cookie: a\r\n", b"CF-Ray: \r\n", b"\r\nX-Forwarded-For:"),
     ]
 )
 NAMES = st.one_of(
