@@ -233,9 +233,11 @@ class Recorder:
         self._waiting.add(Entry(record, group.since))
         self._patience = self._loop.call_later(self._commit_timeout, self._lose_patience)
         self._write()
-        if "redis" in self._wanted():
+        wanted = self._wanted()
+        if "redis" in wanted:
             self._shipping.hurry()
-        self._release_if_stored()
+        elif not wanted:
+            self._release_if_stored()
 
     def _wanted(self) -> list[str]:
         """What an answer waits for now: what it should wait for and is there, or else the other."""
@@ -256,8 +258,10 @@ class Recorder:
     def _release_if_stored(self) -> None:
         """Answers who waits for the group under way, when it is stored; then the next goes."""
         group = self._under_way
+        if group is None:
+            return
         wanted = self._wanted()
-        if group is None or any(self._reached(name) < self._number for name in wanted):
+        if any(self._reached(name) < self._number for name in wanted):
             return
         self._under_way = None
         if self._patience is not None:

@@ -127,11 +127,10 @@ class Unacknowledged:
         What the disk was given and did not confirm may be there all the same. It is offered again
         as it was, and alone, so that the rest can be merged for as long as the disk is away.
         """
-        self._merge_waiting()
-        begin = len(self._entries)
-        while begin and self._entries[begin - 1].place is None:
-            begin -= 1
-        unstored = self._entries[begin:]
+        unstored = self._unstored()
+        if len(unstored) > _MERGED_FROM:
+            self._merge_waiting()
+            unstored = self._unstored()
         offered = [entry for entry in unstored if entry.last <= self._offered]
         if offered or not unstored:
             return offered
@@ -211,6 +210,13 @@ class Unacknowledged:
         position = self.acknowledged if self.position is None else self.position
         self._sent = bisect_right(self._entries, position, key=lambda entry: entry.last)
         self._sent_counters = sum(entry.counters for entry in self._entries[: self._sent])
+
+    def _unstored(self) -> list[Entry]:
+        """Those behind the last that is on disk."""
+        begin = len(self._entries)
+        while begin and self._entries[begin - 1].place is None:
+            begin -= 1
+        return self._entries[begin:]
 
     def _merge_waiting(self) -> None:
         """Merges what is in memory alone: neither sent nor, perhaps, on disk."""
