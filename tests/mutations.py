@@ -43,8 +43,8 @@ MUTATIONS = (
     Mutation(
         "Redis adds a range only where it follows",
         "redirector/counters/scripts/ship.lua",
-        "if last == 0 or first ~= number + 1 then",
-        "if last == 0 then",
+        "if last < first or last == 0 or first ~= number + 1 then",
+        "if last < first or last == 0 then",
         "tests/redirector/test_counters.py::test_a_range_is_added_once_and_in_order",
     ),
     Mutation(
@@ -170,8 +170,8 @@ MUTATIONS = (
     Mutation(
         "a field that is passed over is plain",
         "redirector/http/heads.py",
-        ':[ -~]*\\r" % names',
-        ':[^\\r]*\\r" % names',
+        ':[ -~]*\\r(?=\\n)" % names',
+        ':[^\\r]*\\r(?=\\n)" % names',
         "tests/redirector/test_heads.py::test_a_field_that_is_passed_over_is_plain",
     ),
     Mutation(

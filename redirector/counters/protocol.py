@@ -6,7 +6,7 @@ from typing import Any
 from hiredis import Reader, pack_command
 from redis.asyncio.connection import Connection
 from redis.exceptions import ConnectionError as LostConnectionError
-from redis.exceptions import ResponseError
+from redis.exceptions import InvalidResponse, ResponseError
 
 
 class RedisProtocol(asyncio.Protocol):
@@ -22,7 +22,7 @@ class RedisProtocol(asyncio.Protocol):
         if writer is None:
             raise LostConnectionError("it is not open")
         self._loop = asyncio.get_running_loop()
-        self._reader = Reader(replyError=ResponseError)
+        self._reader = Reader(protocolError=InvalidResponse, replyError=ResponseError)
         self._reply: asyncio.Future[Any] | None = None
         self._lost: Exception | None = None
         self._transport = writer.transport

@@ -99,14 +99,15 @@ class Flusher:
 
     async def settle(self, sealed: Sequence[Sealed], verdicts: Sequence[Verdict]) -> None:
         """Drops from Redis what SQL has, and all of writers of whom SQL refused something."""
-        refused = {
-            each.writer
-            for each, verdict in zip(sealed, verdicts, strict=True)
-            if verdict is Verdict.REFUSED
-        }
         ids = list(dict.fromkeys(each.writer for each in sealed))
         async with self._database.read() as connection:
             numbers = await writers.numbers_of(connection, ids)
+        # What SQL has meanwhile another flusher moved: that says nothing against what follows it.
+        refused = {
+            each.writer
+            for each, verdict in zip(sealed, verdicts, strict=True)
+            if verdict is Verdict.REFUSED and each.name.last > numbers.get(each.writer, 0)
+        }
         async with self._redis.pipeline(transaction=False) as pipeline:
             for id in ids:
                 word = "refused" if id in refused else "accepted"

@@ -114,14 +114,12 @@ class Heads:
             self._values.clear()
         self._seen_lines.add(mark)
         values = self._values[name] = self._values.get(name, 0) + 1
-        if values == _NEW_VALUES:
-            if len(self._new_fields) >= _MOST_NEW_FIELDS:
-                self._new_fields.clear()
-            self._new_fields.append(name)
+        if values >= _NEW_VALUES and name not in self._new_fields:
+            self._new_fields = [*self._new_fields, name][-_MOST_NEW_FIELDS:]
             # What has another value than a plain one stays, and is read; so does what stands behind
             # the empty line.
             names = b"|".join(map(re.escape, self._new_fields))
-            self._cut = re.compile(b"\n(?<!\n\r\n)(?:%b):[ -~]*\r" % names).sub
+            self._cut = re.compile(b"\n(?<!\n\r\n)(?:%b):[ -~]*\r(?=\n)" % names).sub
             self.look_up = self._look_up_rest
 
 

@@ -85,7 +85,8 @@ class Recovery:
         self._directory.found()
         for gone in self._complaints.keys() - set(paths):
             del self._complaints[gone]
-        for path in paths:
+        # One that this process has open it finishes, though somebody deleted the file.
+        for path in sorted({*paths, *self._recovered}):
             try:
                 await self._advance(path)
             except JournalError as error:

@@ -69,7 +69,10 @@ class Shipper:
         if waiting.position is None or time.monotonic() - self._asked_at > _ASK_SECONDS:
             self._confirm(await self._client.number_of(self._writer, waiting.acknowledged))
         while may_go_on() and (entries := waiting.next_to_send()):
+            position = waiting.position
             counts = added_up(await self._records(entries))
+            if waiting.position != position:
+                continue  # SQL has some of them by now
             if not counts:
                 waiting.drop(entries)
                 continue
@@ -119,14 +122,16 @@ class Shipper:
         self._waiting.confirm(number)
 
     async def _records(self, entries: Sequence[Entry]) -> list[Record]:
-        held = [entry for entry in entries if entry.counts is not None]
-        places = [entry.place for entry in entries if entry.counts is None and entry.place]
+        # Before anybody waits: what is held may be let go meanwhile.
+        held = [entry.record for entry in entries if entry.counts is not None]
+        missing = [entry for entry in entries if entry.counts is None]
+        places = [entry.place for entry in missing if entry.place]
         if not places:
-            return [entry.record for entry in held]
+            return held
         read = await self._read(places)
         if len(read) < len(places):
             found = {record.first for record in read}
-            lost = [e for e in entries if e.counts is None and e.first not in found]
+            lost = [entry for entry in missing if entry.first not in found]
             logger.error(
                 "%d records of the journal of %s were damaged on the disk: their %d clicks are "
                 "lost, unless SQL or Redis has them",
@@ -134,7 +139,7 @@ class Shipper:
                 self._writer,
                 sum(entry.clicks for entry in lost),
             )
-        return [*read, *(entry.record for entry in held)]
+        return [*read, *held]
 
     def _note_stuck(self) -> None:
         """Says once that a record is neither before nor behind what Redis and SQL have."""

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -108,6 +109,38 @@ async def test_a_failover_counts_once(scene: Scene) -> None:
     assert await scene.ship(A, 7, 7, acknowledged=6) == 7
     await scene.flusher.flush()
     assert await scene.counted() == 7
+
+
+async def test_what_another_flusher_moved_says_nothing_against_the_rest(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Held up between a batch's name and its counters, a flusher finds that they are gone."""
+    await scene.ship(A, 1, 1)
+    redis = scene.flusher._redis
+    fast = Flusher(redis, scene.database)
+    pipeline, trips = redis.pipeline, 0
+
+    def held_up(**options: Any) -> object:
+        nonlocal trips
+        trips += 1
+        made: Any = pipeline(**options)
+        if trips == 2:
+            execute = made.execute
+
+            async def late() -> object:
+                monkeypatch.setattr(redis, "pipeline", pipeline)
+                await fast.flush()
+                # Of a writer whose disk is away, which ends now: only Redis has it.
+                await scene.ship(A, 2, 2)
+                return await execute()
+
+            made.execute = late
+        return made
+
+    monkeypatch.setattr(redis, "pipeline", held_up)
+    await scene.flusher.flush()
+    await fast.flush()
+    assert (trips, await scene.counted()) == (2, 2)
 
 
 async def test_what_sql_refuses_is_sent_again(scene: Scene) -> None:

@@ -132,6 +132,24 @@ def test_what_comes_behind_a_head_is_no_part_of_it(field: bytes) -> None:
     assert heads.audience(head() + field) is None
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(b"Mozilla", b""), (b"\r\nUser-Agent", b""), (b"\r\n\r\n", b"\n"), (b"\r\n", b"")],
+    ids=["in a value", "before a field", "behind the head", "an empty line"],
+)
+def test_what_is_passed_over_is_a_whole_line(before: bytes, after: bytes) -> None:
+    """Nothing else that begins as its field does is: what stands around it would be joined."""
+    heads = Heads()
+    for number in range(MANY):
+        heads.audience(behind_proxy(number))
+    assert heads.audience(head()) is Audience.HUMAN
+    for line in (b"\nCookie: a\r", b"\nCookie: a\r\n"):
+        changed = head().replace(before, line + before, 1)
+        assert heads.audience(changed) is None
+        assert heads.audience(head().replace(before, before + line + after, 1)) is None
+    assert heads.audience(head() + b"\nCookie: GET / HTTP/1.1\r") is None
+
+
 def test_a_head_that_is_cut_off_is_for_the_parser() -> None:
     """Wherever it is."""
     heads = Heads()

@@ -27,7 +27,7 @@ if number < acknowledged then
   restart(acknowledged)
   number, state = acknowledged, {}
 end
-if last == 0 or first ~= number + 1 then
+if last < first or last == 0 or first ~= number + 1 then
   return number
 end
 local counters, more = tonumber(ARGV[6]), tonumber(ARGV[7])
